@@ -79,7 +79,7 @@ class Checkpoint:
     decision: AnyDecision = LIKELIEST
     """The rule that turns its probabilities into an answer."""
     dev_profile: Profile | None = None
-    """What it answers to dev, in counts."""
+    """Its answers to dev, in counts."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:

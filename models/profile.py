@@ -1,6 +1,6 @@
-"""What a student answers to many texts, in counts: the labels, how sure it is, and how much of each text it does not know.
+"""The answers of a student to many texts, in counts: the labels, how sure it is, and how much of each text it does not know.
 
-A checkpoint folder has the profile of dev, so that later texts can be held against it without dev.
+A checkpoint folder has the profile of dev, so that later texts can be compared with it without dev.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _Bins = Annotated[tuple[_Count, ...], Field(min_length=BINS, max_length=BINS)]
 class Profile:
     """How many of `n_texts` texts have which answers.
 
-    `labels` counts the answers with each label, in the order of the student's labels. With several labels a text they sum to
-    another number than `n_texts`. `confidence` counts the texts by how sure their answers are, and `unknown` by the share
+    `labels` counts the answers with each label, in the order of the student's labels. If a text has several labels, their sum
+    is not `n_texts`. `confidence` counts the texts by how sure their answers are, and `unknown` by the share
     of their tokens that the vocabulary lacks, both in BINS.
     """
 

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options of a command. What names files may stand behind its flags too, where argparse looks for none any more."""
+    """The options of a command. Its files may come after its flags too, where argparse no longer looks for any."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     files = getattr(options, "texts", None)

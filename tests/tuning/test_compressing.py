@@ -19,6 +19,7 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.decision import Decision
 from distune.models.predictor import Predictor
+from distune.models.profile import profile_of, read_profile
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
@@ -104,6 +105,9 @@ def test_a_checkpoint_is_compressed_and_measured_against_its_study(
     assert figures["after"]["latency"]["p50_ms"] > 0
     assert "quantiles_ms" not in figures["after"]["latency"]  # They would fill a terminal.
     assert "agrees with before" in ended.out
+    dev = prepared_study(document).corpus.dev.texts
+    for one in (folder, target):
+        assert read_profile(one, 2) == profile_of(Predictor(one, load_encoder(one)).answered(dev))
     small = load_checkpoint(target)
     assert small.trained.config.model_dump()["hidden_size"] == 4
     assert small.trained.structure.dtype == "float16"

@@ -1,4 +1,4 @@
-"""What a student answers to dev, in counts, for its checkpoint folder."""
+"""The answers of a student to dev, in counts, for its checkpoint folder."""
 
 from __future__ import annotations
 

@@ -41,9 +41,8 @@ def movements(
 ) -> tuple[Movement, ...]:
     """How the labels, the confidence and the unknown tokens of two profiles differ.
 
-    A measure has moved if it differs by `least` or more in the share of texts, and by chance with a probability below
-    `false_alarms` over the number of measures (Bonferroni): if nothing has moved, at most the share `false_alarms` of all
-    comparisons says that any has.
+    A measure has moved if its difference is at least `least`, and its p-value is below `false_alarms` over the number of
+    measures (Bonferroni). If nothing has moved, at most the share `false_alarms` of all comparisons says that any has.
     """
     of_labels = _several_labels if is_multi_label else _one_label
     found = (
@@ -66,7 +65,7 @@ def movements(
 
 
 def least_seen(n_now: int, n_before: int, false_alarms: float, n_measures: int = 3) -> float:
-    """The smallest difference of a binned measure that is seen with so many texts, as a share of texts (Kolmogorov-Smirnov)."""
+    """The smallest difference of a binned measure that this number of texts shows, as a share of texts (Kolmogorov-Smirnov)."""
     alpha = false_alarms / n_measures
     return min(1.0, math.sqrt(-math.log(alpha / 2) / 2 * (n_now + n_before) / (n_now * n_before)))
 

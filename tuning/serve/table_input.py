@@ -34,7 +34,7 @@ class TextColumns(NamedTuple):
 
     text: str
     text_b: str | None
-    """Of pairs, the column with the second texts."""
+    """The column with the second texts of pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)

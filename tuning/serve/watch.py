@@ -22,7 +22,7 @@ MOVED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class WatchSettings:
-    """What is held against what, and when it has moved."""
+    """The two sets of texts that are compared, and the smallest difference that counts."""
 
     now: InputSettings
     before: InputSettings | None = None
@@ -76,7 +76,7 @@ def _p(chance: float) -> str:
 def _lines(found: tuple[Movement, ...], now: Profile, before: Profile, settings: WatchSettings) -> list[str]:
     of_before = "dev" if settings.before is None else "before"
     of_texts = "dev's" if settings.before is None else "those of before"
-    lines = [f"{n_of(now.n_texts, 'text')}, held against {n_of(before.n_texts, 'text')} of {of_before}"]
+    lines = [f"{n_of(now.n_texts, 'text')}, compared with {n_of(before.n_texts, 'text')} of {of_before}"]
     sentences = {
         "labels": "{now} of the answers are {at}, and {before} of {of}",
         "confidence": "{now} of the answers are less sure than {at}, and {before} of {of}",

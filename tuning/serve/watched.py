@@ -57,9 +57,7 @@ def profile_of_answers(predictor: Predictor, source: InputSettings) -> Profile:
 def _sum(parts: Iterable[Profile], source: InputSettings) -> Profile:
     found = [part for part in parts if part.n_texts]
     if not found:
-        raise CheckpointError(
-            f"{', '.join(source.paths) or 'stdin'} has no text; give the texts of the time that is to be watched"
-        )
+        raise CheckpointError(f"{', '.join(source.paths) or 'stdin'} has no text; give the texts that it should watch")
     return functools.reduce(operator.add, found)
 
 

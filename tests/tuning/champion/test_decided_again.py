@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from distune.models.decision import LIKELIEST, Decision
+from distune.models.profile import Profile
 from distune.models.students.config import AverageConfig
 from distune.models.students.student import student_logits
 from distune.tuning.champion.decided_again import as_before, decided_again
@@ -49,7 +50,8 @@ def test_a_study_without_calibration_takes_the_temperature_away_and_its_threshol
     assert found.decision.temperature == 1
     assert lines == ["Its temperature is 1 now, as its study says `champion.calibration: none`."]
     plain = replace(checkpoint, decision=LIKELIEST)
-    assert decided_again(plain, BY_ACCURACY, TEXTS, np.zeros(60, np.int64), False) == (plain, [])
+    found, lines = decided_again(plain, BY_ACCURACY, TEXTS, np.zeros(60, np.int64), False)
+    assert (replace(found, dev_profile=None), lines) == (plain, [])
 
 
 def test_thresholds_and_temperature_are_both_chosen_again() -> None:
@@ -63,6 +65,18 @@ def test_thresholds_and_temperature_are_both_chosen_again() -> None:
         "Dev has chosen what is answered from whi",
         "Its temperature is 1 now, as its study s",
     ]
+
+
+def test_a_compressed_student_remembers_its_own_answers_to_dev_and_with_plain_texts_none() -> None:
+    bins = (60, *[0] * 100)
+    of_another = Profile(n_texts=60, labels=(60, 0), confidence=bins, unknown=bins)
+    checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), dev_profile=of_another)
+    found, _ = decided_again(checkpoint, BY_ACCURACY, TEXTS, np.zeros(60, np.int64), False)
+    assert found.dev_profile is not None
+    assert found.dev_profile.n_texts == 60
+    # 差酒店 has two unknown characters of three, and 酒店 no other.
+    assert [(share, n) for share, n in enumerate(found.dev_profile.unknown) if n] == [(0, 40), (66, 10), (100, 10)]
+    assert as_before(checkpoint)[0].dev_profile is None
 
 
 def test_plain_texts_keep_what_was_fitted() -> None:

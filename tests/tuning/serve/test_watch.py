@@ -1,4 +1,4 @@
-"""`distune watch`: later texts held against dev, or against earlier ones."""
+"""`distune watch`: later texts compared with dev, or with earlier ones."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lines_of(path: Path, texts: list[str]) -> Path:
 def test_texts_as_those_of_dev_have_not_moved(folder: Path, tmp_path: Path, watch: Watch) -> None:
     code, lines, found, _ = watch(folder, lines_of(tmp_path / "day.txt", USUAL[:200]))
     assert code == 0
-    assert lines[0] == "200 texts, held against 400 texts of dev"
+    assert lines[0] == "200 texts, compared with 400 texts of dev"
     assert lines[-1] == "nothing has moved"
     assert (found["texts"], found["texts_before"], found["moved"]) == (200, 400, [])
 
@@ -78,7 +78,7 @@ def test_texts_may_be_held_against_others_in_place_of_dev(folder: Path, tmp_path
     earlier, later = lines_of(tmp_path / "earlier.txt", OTHERS), lines_of(tmp_path / "later.txt", OTHERS[:100])
     code, lines, found, _ = watch(folder, later, "--against", earlier)
     assert (code, found["moved"]) == (0, [])
-    assert lines[0] == "100 texts, held against 200 texts of before"
+    assert lines[0] == "100 texts, compared with 200 texts of before"
 
 
 def test_the_rows_of_tables_are_read_as_predict_reads_them(folder: Path, tmp_path: Path, watch: Watch) -> None:
