@@ -42,6 +42,7 @@ NOT_RUN = {
     r"distune ui --optuna .*": "tests/tuning/report/test_dashboard.py",
     r"distune search .*s3://.*": "tests/whole/test_jobs.py",
     r"distune predict .*s3://.*": "tests/tuning/serve/test_tables_in_a_bucket.py",
+    r"distune watch .*": "tests/tuning/serve/test_watch.py",
     r"python -m distune\.cluster\.services .*": "tests/cluster/test_services.py",
     r"ray start .*": "tests/whole/test_jobs.py",
     r"ray (up|down|dashboard) .*": "tests/cluster/test_cluster_files.py",
