@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """The default ports of MLflow's databases."""
+IS_URI = re.compile(r"\w{2,}(\+\w+)?:|databricks$")
+"""The beginning of what names a store and is no path; one letter is a drive of Windows."""
 REACHED_WITHIN_S = 10.0
 
 
@@ -37,6 +40,11 @@ def check_store(config: StudyConfig) -> None:
         without_secret(uri)
     except ValueError as error:
         raise StudyError(f"{setting}: {error}") from error
+    if not IS_URI.match(uri) and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
+        raise StudyError(
+            f"{setting}: {uri} is a path, and MLflow writes no folders any more; name a database by its URI: "
+            f"sqlite:///{uri if Path(uri).suffix else 'mlflow.db'}"
+        )
     file = sqlite_file(uri)
     if file is None:
         _check_server(uri, setting, config.name)

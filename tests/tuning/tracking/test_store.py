@@ -62,6 +62,15 @@ def test_a_database_where_nobody_listens_is_refused_before_mlflow_tries_for_a_mi
         check_store(study.config)
 
 
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [("mlflow.db", "sqlite:///mlflow.db"), ("./mlruns", "sqlite:///mlflow.db"), ("/srv/a.db", "sqlite:////srv/a.db")],
+)
+def test_a_path_in_place_of_a_uri_is_refused_with_the_uri(path: str, uri: str, document: dict[str, Any]) -> None:
+    with pytest.raises(StudyError, match=rf"tracking.uri: {path} is a path, .* by its URI: {uri}$"):
+        check_store(Study({**document, "tracking": {"uri": path}}).config)
+
+
 def test_a_database_without_its_driver_is_refused_in_a_line(document: dict[str, Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
