@@ -109,6 +109,7 @@ DOORS = {
     "kaleido": {"tuning/report/pictures.py"},
     "jinja2": {"tuning/report/page.py"},
     "mlflow": {
+        "tuning/tracking/following.py",
         "tuning/tracking/pulling.py",
         "tuning/tracking/registry.py",
         "tuning/tracking/runs.py",

@@ -22,6 +22,7 @@ from distune.models.students.config import AnyStudentConfig
 from distune.models.vectors.config import AnyVectorsConfig
 from distune.tuning.serve.limits import Limits
 from distune.tuning.serve.service import application
+from distune.tuning.serve.serving import Serving
 from distune.tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,9 +87,8 @@ def test_the_plugs_are_on_their_page_in_full(program: Path) -> None:
 
 def test_what_the_folder_holds_and_what_the_server_answers_is_on_the_page() -> None:
     page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
-    routes = [
-        route.path for route in application(mock.Mock(labels=[]), "name", Limits()).routes if isinstance(route, Route)
-    ]
+    app = application(Serving("name", mock.Mock(labels=[]), Limits()), Limits())
+    routes = [route.path for route in app.routes if isinstance(route, Route)]
     for name in (
         *FILES,
         "distune_student",

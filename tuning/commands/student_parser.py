@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distune.tuning.commands import asking
 from distune.tuning.commands import students as commands
 from distune.tuning.commands.options import Command, add_uri
 from distune.tuning.serve.limits import Limits
@@ -34,7 +35,7 @@ def _add_pull(command: Command) -> None:
 def _add_predict(command: Command) -> None:
     predict = command(
         "predict",
-        commands.predict,
+        asking.predict,
         "answer texts, one a line, with one JSON object a line; or the rows of tables, by --out",
     )
     predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
@@ -84,7 +85,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 def _add_watch(command: Command) -> None:
     watch = command(
         "watch",
-        commands.watch,
+        asking.watch,
         "say whether the answers to later texts have moved away from those to dev; exits with 3 if they have",
     )
     watch.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
@@ -137,10 +138,21 @@ def _share(text: str) -> float:
 
 
 def _add_serve(command: Command) -> None:
-    serve = command(
-        "serve", commands.serve, "answer over HTTP what a checkpoint folder answers, until Ctrl-C or SIGTERM"
+    serve = command("serve", asking.serve, "answer over HTTP what a checkpoint folder answers, until Ctrl-C or SIGTERM")
+    serve.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="a checkpoint folder")
+    serve.add_argument(
+        "--follow",
+        metavar="NAME",
+        help="in place of DIR a registered model, NAME (its champion) or NAME@ALIAS: each new version takes its place while requests go on",
     )
-    serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
+    serve.add_argument(
+        "--every",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds between two looks at the registry for --follow (30)",
+    )
+    add_uri(serve)
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
     serve.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one (8000)")
     serve.add_argument(

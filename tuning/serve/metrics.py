@@ -45,10 +45,34 @@ class Metrics:
             "Texts of which the vocabulary knows no token",
             registry=self._registry,
         )
+        self._version = Gauge(
+            "distune_model_version_info", "1 for the version that answers now", ["version"], registry=self._registry
+        )
+        self._swaps = Counter("distune_model_swaps", "Versions that took the place of another", registry=self._registry)
+        self._faults = Counter(
+            "distune_model_version_faults", "Versions that could not be fetched or served", registry=self._registry
+        )
+        self._present: str | None = None
         waiting = Gauge("distune_waiting_texts", "Texts that wait for their answers", registry=self._registry)
         waiting.set_function(n_waiting)
+        self._know(labels)
+
+    def _know(self, labels: Sequence[str]) -> None:
         for label in labels:
             self._answers.labels(label)  # A label that is never answered is 0, and not missing.
+
+    def begin_version(self, version: str | None, labels: Sequence[str]) -> None:
+        """Tell the version that answers from now on; None if it has none."""
+        self._know(labels)
+        if self._present is not None:
+            self._version.remove(self._present)
+            self._swaps.inc()
+        if version is not None:
+            self._version.labels(version).set(1)
+        self._present = version
+
+    def count_fault_of_version(self) -> None:
+        self._faults.inc()
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request by the name of its route; one to no route is `other`, as a path that a client makes up must be no label."""

@@ -17,42 +17,54 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import check_folder
 from distune.models.network import MAX_THREADS
-from distune.models.predictor import Predictor
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.connections import Connection, watch
 from distune.tuning.serve.limits import Limits, ServingError, allow_files, check_limits
 from distune.tuning.serve.observing import Observed
 from distune.tuning.serve.service import application
+from distune.tuning.serve.serving import Followed, Serving, ready_predictor
+from distune.tuning.serve.versions import Versions
 
 PATIENCE_S = 30
 """How long the end waits for answers that are still to be sent."""
-WARM_UP = "很好，very good"
 
 
 def serve(
-    folder: Path, port: int, threads: int, limits: Limits, access: Access, abstain_below: float | None = None
+    source: Path | Versions, port: int, threads: int, limits: Limits, access: Access, abstain_below: float | None = None
 ) -> None:
-    """Answer until SIGTERM or Ctrl-C, which let what has been asked be answered first."""
+    """Answer by a checkpoint folder, or by the versions that come, until SIGTERM or Ctrl-C, which let what has been asked be
+    answered first."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    check_folder(folder)
+    if isinstance(source, Path):
+        check_folder(source)
     check_limits(limits)
     if not 0 <= threads <= MAX_THREADS:
         raise ServingError(f"--threads must be from 0 to {MAX_THREADS}, but got {threads}")
     allow_files(limits.max_connections)
     listener = _bind(access.address, port)
-    encoder = load_encoder(folder)
-    encoder.read_ahead()
-    predictor = Predictor(folder, encoder, threads)
-    list(predictor.answers([(WARM_UP, WARM_UP) if predictor.is_of_pairs else WARM_UP] * 2))
-    service = application(predictor, folder.resolve().name, limits, lambda: server.should_exit, abstain_below)
-    app = Observed(guarded(service, access), service.state.counts)
-    server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
+    serving, followed = _begun(source, threads, limits)
+    service = application(serving, limits, lambda: server.should_exit, abstain_below, followed)
+    app = Observed(guarded(service, access), serving.counts)
+    who = str(source) if isinstance(source, Path) else f"{source.name} version {serving.current.version}"
+    server = _Server(app, limits, listener, f"{who} answers at http://{_shown(access.address)}")
     # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
     signal.signal(signal.SIGTERM, server.handle_exit)
     server.run(sockets=[listener])
+
+
+def _begun(source: Path | Versions, threads: int, limits: Limits) -> tuple[Serving, Followed | None]:
+    """The model that answers first, and what brings others."""
+    if isinstance(source, Path):
+        return Serving(source.resolve().name, ready_predictor(source, threads), limits), None
+    try:
+        offer = source.first()
+        serving = Serving(source.name, ready_predictor(offer.folder, threads), limits, offer.version)
+    except BaseException:  # Ctrl-C too leaves no process that fetches.
+        source.close()
+        raise
+    return serving, Followed(serving, source, threads, offer)
 
 
 def _bind(host: str, port: int) -> socket.socket:

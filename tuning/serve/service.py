@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -17,38 +16,34 @@ from starlette.routing import Route
 
 from distune._plural import n_of
 from distune.models.answers import AnyAnswer, Text, abstaining
-from distune.models.predictor import Predictor
-from distune.tuning.serve.batching import Batcher, FullError, GoneError
+from distune.tuning.serve.batching import FullError, GoneError
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
-from distune.tuning.serve.metrics import Metrics
 from distune.tuning.serve.reading import AGAIN, Bodies, abstain_below_of, texts_of, texts_of_table
+from distune.tuning.serve.serving import Followed, ServedModel, Serving
 from distune.tuning.serve.tensors import describe, tensors_of, texts_of_tensors
 
 
 def application(
-    predictor: Predictor,
-    name: str,
+    serving: Serving,
     limits: Limits,
     is_ending: Callable[[], bool] = lambda: False,
     abstain_below: float | None = None,
+    followed: Followed | None = None,
 ) -> Starlette:
     """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/v2/...` of the Open Inference Protocol,
     `/health`, `/ready` and `/metrics`.
 
-    Its `state.counts` are the metrics. With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
+    With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`. With `followed`, the versions
+    that come take the place of the present one.
     """
-    counts = Metrics(predictor.labels, lambda: batcher.n_waiting)
-    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits, counts.count_batch)
     service = _Service(
-        predictor=predictor,
-        name=name,
+        serving=serving,
         limits=limits,
         is_ending=is_ending,
         abstain_below=abstain_below,
-        batcher=batcher,
         bodies=Bodies(limits),
-        counts=counts,
+        followed=followed,
     )
     routes = [
         Route("/predict", service.predict, methods=["POST"]),
@@ -71,49 +66,49 @@ def application(
         Exception: _own_fault,
     }
     app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers)
-    app.state.counts = counts
     app.router.redirect_slashes = False  # It would send clients to whatever host they named.
     return app
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Service:
-    """One model and those who wait for it; each method answers one kind of request."""
+    """The present model and those who ask it; each method answers one kind of request."""
 
-    predictor: Predictor
-    name: str
+    serving: Serving
     limits: Limits
     is_ending: Callable[[], bool]
     abstain_below: float | None
-    batcher: Batcher
     bodies: Bodies
-    counts: Metrics
+    followed: Followed | None
 
     @asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.batcher.run())
-        yield
-        task.cancel()
+        async with self.serving.running(), nullcontext() if self.followed is None else self.followed.running():
+            yield
 
     async def predict(self, request: Request) -> Response:
-        return JSONResponse({"answers": await self._answers(request, texts_of)})
+        answers, _ = await self._answers(request, texts_of)
+        return JSONResponse({"answers": answers})
 
     async def invocations(self, request: Request) -> Response:
-        return JSONResponse({"predictions": [_row(answer) for answer in await self._answers(request, texts_of_table)]})
+        answers, _ = await self._answers(request, texts_of_table)
+        return JSONResponse({"predictions": list(map(_row, answers))})
 
     async def health(self, request: Request) -> Response:
-        labels, n_waiting = self.predictor.labels, self.batcher.n_waiting
-        return JSONResponse({"status": "ok", "model": self.name, "labels": labels, "waiting": n_waiting})
+        model = self.serving.current
+        about = {} if model.version is None else {"version": model.version}
+        labels, n_waiting = model.predictor.labels, self.serving.n_waiting
+        return JSONResponse({"status": "ok", "model": model.name, **about, "labels": labels, "waiting": n_waiting})
 
     async def ready(self, request: Request) -> Response:
         if self.is_ending():
             raise HTTPException(503, "the server is ending")
-        if self.batcher.is_full:
+        if self.serving.current.batcher.is_full:
             raise HTTPException(503, f"{self._waiting} already", AGAIN)
-        return JSONResponse({"status": "ready", "waiting": self.batcher.n_waiting})
+        return JSONResponse({"status": "ready", "waiting": self.serving.n_waiting})
 
     async def metrics(self, request: Request) -> Response:
-        content, media_type = self.counts.shown()
+        content, media_type = self.serving.counts.shown()
         return Response(content, media_type=media_type)
 
     async def live(self, request: Request) -> Response:
@@ -127,17 +122,17 @@ class _Service:
         return JSONResponse({"name": "distune", "version": version("distune"), "extensions": []})
 
     async def describe_model(self, request: Request) -> Response:
-        self._refuse_other_model(request)
-        of = self.predictor
-        return JSONResponse(describe(self.name, of.is_of_pairs, of.is_multi_label, len(of.labels)))
+        model = self._model(request)
+        of, about = model.predictor, {} if model.version is None else {"versions": [model.version]}
+        return JSONResponse(describe(model.name, of.is_of_pairs, of.is_multi_label, len(of.labels)) | about)
 
     async def model_ready(self, request: Request) -> Response:
-        self._refuse_other_model(request)
+        model = self._model(request)
         await self.ready(request)
-        return JSONResponse({"name": self.name, "ready": True})
+        return JSONResponse({"name": model.name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        self._refuse_other_model(request)
+        self._model(request)
         if "inference-header-content-length" in request.headers:
             raise HTTPException(415, "binary tensors are not taken: send their data as JSON (binary_data=False)")
         body: dict[str, Any] = {}
@@ -147,30 +142,38 @@ class _Service:
             body.update({name: value[name] for name in ("id", "outputs") if name in value})
             return texts
 
-        outputs = tensors_of(await self._answers(request, texts_in), self.predictor.labels, body.get("outputs"))
+        answers, model = await self._answers(request, texts_in)
+        outputs = tensors_of(answers, model.predictor.labels, body.get("outputs"))
         about = {"id": body["id"]} if "id" in body else {}
-        return JSONResponse({"model_name": self.name, **about, "outputs": outputs})
+        version = {} if model.version is None else {"model_version": model.version}
+        return JSONResponse({"model_name": model.name, **version, **about, "outputs": outputs})
 
-    def _refuse_other_model(self, request: Request) -> None:
-        if (asked := request.path_params["model"]) != self.name:
-            raise HTTPException(404, f"there is no model {asked[:100]!r} here: it is {self.name!r}")
+    def _model(self, request: Request) -> ServedModel:
+        """The present model, if the path names it."""
+        model = self.serving.current
+        if (asked := request.path_params["model"]) != model.name:
+            raise HTTPException(404, f"there is no model {asked[:100]!r} here: it is {model.name!r}")
+        return model
 
-    async def _answers(self, request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[AnyAnswer]:
+    async def _answers(
+        self, request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]
+    ) -> tuple[list[AnyAnswer], ServedModel]:
+        """The answers to the texts of a request, and the model that has given all of them."""
         connection: Connection = request.scope["state"]["connection"]
-        below = abstain_below_of(request, self.abstain_below)
-        with self.bodies.room(connection) as body:
-            texts = texts_in(await self.bodies.value(request, body), self.limits, self.predictor.is_of_pairs)
+        below, model = abstain_below_of(request, self.abstain_below), self.serving.current
+        with self.bodies.room(connection) as body, model.used():
+            texts = texts_in(await self.bodies.value(request, body), self.limits, model.predictor.is_of_pairs)
             try:
-                found = await self.batcher.ask(texts, lambda: connection.is_gone)
+                found = await model.batcher.ask(texts, lambda: connection.is_gone)
             except FullError:
                 raise HTTPException(503, f"{self._waiting} already: try again", AGAIN) from None
         answers = found if below is None else [abstaining(answer, below) for answer in found]
-        self.counts.count_answers(answers)
-        return answers
+        self.serving.counts.count_answers(answers)
+        return answers, model
 
     @property
     def _waiting(self) -> str:
-        return n_of(self.batcher.n_waiting, "text waits", "texts wait")
+        return n_of(self.serving.n_waiting, "text waits", "texts wait")
 
 
 def _row(answer: AnyAnswer) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
 from distune.tuning.serve.limits import Limits
 from distune.tuning.serve.service import application
+from distune.tuning.serve.serving import Serving
 from tests.conftest import STUDENTS, same_answers
 from tests.making.asgi import asked
 from tests.making.checkpoints import checkpoint_of, save_student
@@ -87,7 +88,7 @@ def test_it_says_that_it_is_there_and_what_it_is(port: int) -> None:
 def test_it_is_ready_until_it_ends(port: int) -> None:
     assert ask(port, "/ready")[:2] == (200, {"status": "ready", "waiting": 0})
     for ends, status in ((False, 200), (True, 503)):
-        app = application(mock.Mock(labels=[]), "a", Limits(), partial(bool, ends))
+        app = application(Serving("a", mock.Mock(labels=[]), Limits()), Limits(), partial(bool, ends))
         assert asked(app, "/ready")[0] == status
 
 
