@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from distune.tuning.serve.versions import Offer
-from distune.tuning.tracking.promotion import CHAMPION
 
 
 class FollowError(Exception):
@@ -35,7 +34,7 @@ class Follower:
             )
         if not every_s > 0:
             raise FollowError(f"--every must be a number of seconds above 0, but got {every_s:g}")
-        self._asked = {"uri": uri, "name": self.name, "alias": alias or CHAMPION, "every_s": every_s}
+        self._asked = {"uri": uri, "name": self.name, "alias": alias, "every_s": every_s}
         self._every_s, self._known = every_s, ""
         self._scratch = tempfile.TemporaryDirectory(prefix="distune-follow-")
         self._closed = threading.Event()

@@ -20,8 +20,10 @@ from distune.corpora.away import AwayError
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.errors import first_line
 from distune.tuning.study.errors import StudyError
+from distune.tuning.tracking.promotion import CHAMPION
 from distune.tuning.tracking.pulling import pull
-from distune.tuning.tracking.store import check_readable, quiet_mlflow
+from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+from distune.tuning.tracking.store import has_store, quiet_mlflow
 
 
 def follow(asked: dict[str, Any], out: IO[str]) -> None:
@@ -48,8 +50,12 @@ def follow(asked: dict[str, Any], out: IO[str]) -> None:
 
 
 def version_of(uri: str, name: str, alias: str) -> str:
-    """The version that an alias of a registered model points to. Raises StudyError if there is none."""
-    check_readable(uri, name)
+    """The version that an alias of a registered model points to, "" for its champion. Raises StudyError if there is none."""
+    if not has_store(uri):
+        raise StudyError(f"there is no MLflow store at {uri}")
+    if file := sqlite_file(uri):
+        refuse_other_schema(file, uri)  # MLflow would change it.
+    alias = alias or CHAMPION
     try:
         return str(MlflowClient(uri).get_model_version_by_alias(name, alias).version)
     except MlflowException as error:
