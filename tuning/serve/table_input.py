@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from distune._plural import n_of
 from distune.corpora.block_files import block_files
 from distune.corpora.blocks import BlockFile
 from distune.corpora.raw_rows import Quoting
@@ -78,7 +79,7 @@ def open_files(predictor: Predictor, source: InputSettings) -> tuple[list[BlockF
     files, notes = block_files(config, wanted)
     _refuse_missing(files, wanted, source)
     said = [note for file in files[:3] for note in file.notes] + (
-        [f"and {len(files) - 3:,} more files"] if files[3:] else []
+        [f"and {n_of(len(files) - 3, 'more file')}"] if files[3:] else []
     )
     return files, [*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {' and '.join(map(repr, wanted))}"]
 
