@@ -28,6 +28,7 @@ from distune.tuning.teachers.answers import read_answers
 from distune.tuning.teachers.gold import right_on_dev
 from distune.tuning.teachers.prompting import answers_settings, replace_file, those_there
 from distune.tuning.teachers.replies import reply_of
+from distune.tuning.teachers.reply_formats import is_reply, name_of, shown
 from distune.tuning.teachers.requests import custom_id
 
 DEFAULT_OUT = "votes.jsonl"
@@ -71,6 +72,10 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
         raise CorpusError(_no_replies(replies, found))
     named = (settings or AnswersConfig(path=str(path))).model_copy(update={"path": str(path)})
     kept, answered = _kept(named, path, corpus, found)
+    if found.unread and not any(
+        map(row_has_answer, (*kept, *(row for of_text in found.rows.values() for row in of_text)))
+    ):
+        raise CorpusError(_none_read(replies, found))
     rows = [row for one, of_text in found.rows.items() for row in of_text if row_has_answer(row) or one not in answered]
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*kept, *rows))
     replace_file(path, content)
@@ -140,14 +145,15 @@ def _read_line(
         line = json.loads(raw)
     except (ValueError, RecursionError):
         line = None
-    if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
-        found.note("lines that are no JSON object with a custom_id", where)
+    name = name_of(line)
+    if name is None:
+        found.note("lines that are no JSON object with a custom_id", f"{shown(raw.decode(errors='replace'))} ({where})")
         return
-    if not {"response", "error"} & line.keys():  # A request, or a reply of another API.
-        found.note("lines without a response", where)
+    if not is_reply(line):
+        found.note("lines without a response", f"{shown(raw.decode(errors='replace'))} ({where})")
         return
     found.n_replies += 1
-    text = texts.get(line["custom_id"])
+    text = texts.get(name)
     if text is None:
         found.others.append(where)
         return
@@ -161,11 +167,17 @@ def _read_line(
 def _no_replies(replies: Sequence[Path], found: Reading) -> str:
     named = ", ".join(map(str, replies))
     if not found.n_replies:
-        return f"{named}: holds no replies: a line must be a JSON object with a custom_id and a response, as batches of OpenAI's API give it"
+        what = next((f", but got {examples[0]}" for examples in found.shown.values()), "")
+        return f"{named}: holds no replies: a line must be a JSON object with a custom_id and a response, as batches of OpenAI's API give it{what}"
     return (
         f"{named}: none of {n_of(found.n_replies, 'reply is', 'replies are')} to a text of this study; a custom_id is that of the request "
         "that `distune prompt` wrote for the text"
     )
+
+
+def _none_read(replies: Sequence[Path], found: Reading) -> str:
+    reasons = "; ".join(f"{n:,} x {why}: {found.shown[why][0]}" for why, n in found.unread.most_common(MOST_SHOWN))
+    return f"{', '.join(map(str, replies))}: none of {n_of(found.n_replies, 'reply', 'replies')} can be read as an answer, and nothing is written: {reasons}"
 
 
 def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -> tuple[list[Row], set[bytes]]:
