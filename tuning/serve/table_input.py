@@ -62,7 +62,12 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
     return TableInput(
         files=files,
         plan=plan,
-        notes=(*said, *notes, *cut, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"),
+        notes=(
+            *said,
+            *notes,
+            *cut,
+            f"texts: the column{'s' * (len(wanted) > 1)} {taken}{_about_bytes(files[0].schema, wanted)}",
+        ),
         reading=repr((source.quoting, source.columns, source.encoding)),
     )
 
@@ -138,6 +143,16 @@ def _carried(
     refuse_unwritable(schema, files[0].name)
     refuse_clash(schema.names, kinds, files[0].name)
     return list(schema.names), with_answers(schema, kinds), cut
+
+
+def _about_bytes(schema: Any, wanted: Sequence[str]) -> str:
+    """The words about columns of texts that Parquet holds as bytes."""
+    found = [
+        name
+        for name in wanted
+        if schema is not None and name in schema.names and "binary" in str(schema.field(name).type)
+    ]
+    return f"; {' and '.join(map(repr, found))} holds bytes, which are read as UTF-8" if found else ""
 
 
 def _names_of_records(files: Sequence[BlockFile]) -> list[str]:
