@@ -45,9 +45,20 @@ def predict(folder: Path, texts: Path | None, abstain_below: float | None = None
             raise CheckpointError(
                 f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
             )
-        if not predictor.is_of_pairs and (hint := _about_tabs(lines.first)):
+        if hint := _about_json(lines.first) or ("" if predictor.is_of_pairs else _about_tabs(lines.first)):
             print(f"{name}: {hint}", file=sys.stderr)
         answer_lines(predictor, lines, sys.stdout.buffer, after, abstain_below)
+
+
+def _about_json(first: bytes) -> str:
+    """The note about lines of which several are objects of JSON, whose keys the student reads too."""
+    lines = [line.strip() for line in first.split(b"\n")[:-1] if line.strip()]
+    if len(lines) < 2 or not all(line.startswith(b'{"') and line.endswith(b"}") for line in lines):
+        return ""
+    return (
+        "every line is an object of JSON, and is answered as one text with its keys; to have the texts within answered, name the file, with an ending "
+        "such as .jsonl, and --out"
+    )
 
 
 def _about_tabs(first: bytes) -> str:

@@ -20,7 +20,7 @@ from distune.corpora.incoming import lines_of
 from distune.corpora.patterns import is_pattern
 from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
-from distune.corpora.texts import CorpusError, text_hash
+from distune.corpora.texts import CorpusError, has_content, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
@@ -32,6 +32,7 @@ from distune.tuning.teachers.reply_formats import is_reply, name_of, shown
 from distune.tuning.teachers.requests import custom_id
 
 DEFAULT_OUT = "votes.jsonl"
+TEXT_COLUMNS = ("text", "text_b", "text_hash")
 MOST_SHOWN = 3
 """How many unreadable replies of a kind are shown."""
 Row = dict[str, Any]
@@ -190,11 +191,20 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
         known = set()
     replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}
     try:
-        rows: list[Row] = [dict(json.loads(raw)) for _, raw in _lines(path)]
+        texts = {text_hash(text): text for text in corpus.texts()}
+        rows: list[Row] = [_with_text(dict(json.loads(raw)), texts) for _, raw in _lines(path)]
     except (ValueError, TypeError) as error:
         raise StudyError(f"--out: {path} is there and has no JSON object in each line; name another file") from error
     kept = [row for row in rows if _hash_of(row) not in replaced]
     return kept, {one for one in found.rows if one not in replaced}
+
+
+def _with_text(row: Row, texts: Mapping[bytes, str]) -> Row:
+    """A row with its text in place of its hash: the new rows have texts, and in one file each row is found by the same column."""
+    text = None if has_content(row.get("text") or "") else texts.get(_hash_of(row))
+    return (
+        row if text is None else {**_sides(text), **{key: cell for key, cell in row.items() if key not in TEXT_COLUMNS}}
+    )
 
 
 def _hash_of(row: Mapping[str, Any]) -> bytes:

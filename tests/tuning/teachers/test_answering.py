@@ -182,6 +182,19 @@ def test_replies_become_answers_and_the_rest_is_asked_again(ask: Any, config: St
     assert ask() == []
 
 
+def test_answers_by_the_hash_of_their_text_stay_when_others_come_by_text(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    requests = ask()
+    texts = load_corpus(config.corpus).texts()
+    hashed = [{"text_hash": text_hash(text).hex(), "votes": {"1": 2}} for text in texts[:150]]
+    (tmp_path / "votes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in hashed), encoding="utf-8")
+    lines = write_answers(config, [replies_of(requests[150:], by_words, tmp_path / "replies.jsonl")], None)
+    assert f"{tmp_path}/votes.jsonl: 150 earlier rows kept" in lines
+    assert not any("without a text" in line or "without an answer" in line for line in lines)
+    assert rows(tmp_path / "votes.jsonl")[0] == {"text": texts[0], "votes": {"1": 2}}
+
+
 def test_the_same_replies_twice_change_nothing(ask: Any, config: StudyConfig, tmp_path: Path) -> None:
     replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
     write_answers(config, [replies], None)
