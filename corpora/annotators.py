@@ -14,7 +14,11 @@ from distune.corpora.texts import CorpusError
 
 STATES = frozenset({"default", "edited", "validated", "discarded", "pending", "draft", "submitted", "completed"})
 """The values that Argilla writes into its column `status`."""
+OF_TURNS = frozenset({"role", "from"})
+"""The keys that say who speaks in a turn of a chat: its turns are no annotations of one text."""
 DISCARDED, DRAFT, CANCELLED = "discarded", "draft", "was_cancelled"
+SUGGESTION, RESPONSES = ".suggestion", ".responses"
+"""The ends of Argilla's columns of what a model says of a question, and of what annotators say."""
 UNFINISHED = (DISCARDED, DRAFT)
 """The values with which Argilla says that the response of an annotator is no answer, or none yet."""
 
@@ -59,7 +63,7 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
     if left_out and all(left_out):
         shown = " or ".join(what.split(" (")[0] for what in skipped)
         raise CorpusError(f"{table.name}: no row has a label: all {len(left_out)} were {shown}")
-    notes += _disagreements(table, label, left_out)
+    notes += _disagreements(table, label, left_out) + _about_suggestions(table, label)
     return [not one for one in left_out]
 
 
@@ -141,6 +145,10 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
     if label in table.columns or parent is None or not any(map(is_whole, parts[parent:])):
         return []
     cells = table.column(".".join(parts[:parent]))
+    if any(
+        isinstance(one, dict) and one.keys() & OF_TURNS for cell in cells[:1] if isinstance(cell, list) for one in cell
+    ):
+        return []
     several = [
         labels
         for cell, is_out in zip(cells, left_out, strict=True)
@@ -153,6 +161,22 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
         f"  {n_of(len(several), 'row has', 'rows have')} several labels that differ, such as {shown[:60]}: of these the one at {label!r} is taken; settle them "
         "where they were annotated if that is not meant"
     ]
+
+
+def _about_suggestions(table: Table, label: str) -> list[str]:
+    """The line about labels that a model suggested to the annotators of Argilla, and how often these disagree with it."""
+    responses = f"{label.removesuffix(SUGGESTION)}{RESPONSES}"
+    if not label.endswith(SUGGESTION) or label not in table.columns:
+        return []
+    found = table.column(responses) if responses in table.columns else []
+    both = [
+        (one, _at(cell, 0)) for one, cell in zip(table.column(label), found, strict=False) if _at(cell, 0) is not None
+    ]
+    n_apart = sum(one != said for one, said in both)
+    also = (
+        f"; {n_apart} of {n_of(len(both), 'response')} of annotators in {responses!r} differ from them" if both else ""
+    )
+    return [f"  the labels of {label!r} are what a model suggested to annotators (as Argilla writes it){also}"]
 
 
 def _leaves(cell: Any, path: Sequence[str]) -> Iterator[str]:

@@ -147,7 +147,9 @@ def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
     """A list of labels, or an object with the number of votes for each; votes that abstain are not counted."""
     cell = spelt_value(names, cell, where)
     if isinstance(cell, Mapping):
-        votes: Iterable[tuple[Any, int]] = [(name, count_of(n, where)) for name, n in cell.items() if n is not None]
+        votes: Iterable[tuple[Any, int]] = [
+            (name, _votes_of(names, name, n, where)) for name, n in cell.items() if n is not None
+        ]
     elif isinstance(cell, int | float | Decimal) and not is_nothing(cell):
         raise CorpusError(
             f"{where}: votes must be a list of labels or an object with a count for each, but got {cell}; if it is one label, call the column "
@@ -164,6 +166,14 @@ def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
         if place is not None:
             counts[place] += n
     return Answer(form="votes", votes=counts) if counts.any() else ABSTENTION
+
+
+def _votes_of(names: LabelNames, name: Any, given: Any, where: str) -> int:
+    if isinstance(given, str) and names.knows(given):
+        raise CorpusError(
+            f"{where}: the answer is an object with the label {given!r} at {str(name)[:60]!r}; write the label by itself"
+        )
+    return count_of(given, where)
 
 
 def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:

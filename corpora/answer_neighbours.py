@@ -21,12 +21,22 @@ SCORES = (
 """Columns next to a label that pipelines write, in lower case."""
 OF_A_MODEL = re.compile(
     r"(?:.*[_\-. ])?(?:y_?)?(?:pred|preds|predicted|prediction|predictions|yhat|y_hat)(?:[_\-. ]?(?:label|labels|class|classes))?"
-    r"|(?:model|llm|gpt|teacher)[_\-. ]?(?:label|labels|answer|prediction|class)",
+    r"|(?:model|llm|gpt|teacher)[_\-. ]?(?:label|labels|answer|prediction|class)|(?:.*\.)?suggestion",
     re.IGNORECASE,
 )
 """How columns are called that hold the answers of a model."""
 MOST_SHOWN = 3
 """How many columns a line names."""
+
+
+def no_answers(table: Table) -> CorpusError:
+    """The error of a file without a column of answers; it says what to do with the replies of a language model."""
+    are_replies = any(name.partition(".")[0] in ("custom_id", "recordId") for name in table.columns)
+    how = "; `distune answers STUDY FILE` makes answers of the replies of a language model" if are_replies else ""
+    return CorpusError(
+        f"{table.name}: no answers: needs a column label (and confidence), votes, logprobs or probabilities; its columns are "
+        f"{', '.join(table.columns)}{how}"
+    )
 
 
 def score_columns(table: Table, read: Collection[str] = ()) -> Iterator[str]:

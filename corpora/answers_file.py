@@ -13,13 +13,14 @@ from distune._plural import n_of
 from distune.corpora.annotators import unfinished_rows
 from distune.corpora.answer_cells import LabelNames, named, refuse_ambiguous
 from distune.corpora.answer_kinds import ONE_LABEL_ANSWERS, SET_ANSWERS, AnswerKind, answers_of
-from distune.corpora.answer_neighbours import about_neighbours, score_columns
+from distune.corpora.answer_neighbours import about_neighbours, no_answers, score_columns
 from distune.corpora.answer_notes import notes_of_forms, shown_forms
 from distune.corpora.answer_rows import numbers_of_rows, refuse_scores_in_rows
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.logits_file import LogitsFile
+from distune.corpora.prodigy import COLUMN, is_prodigys, rejected_rows
 from distune.corpora.row_hashes import hashes_of
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import config_of
@@ -114,6 +115,8 @@ def _unfinished(table: Table, kind: AnswerKind, notes: list[str]) -> list[bool]:
     """Whether the annotator of each row has not answered, by a status next to the answer; `notes` gets how many."""
     column = next((name for names in kind.columns.values() for name in names if name in table.columns), "label")
     found = unfinished_rows(table, column)
+    if column != COLUMN and any(rejected := rejected_rows(table)):
+        found["not accepted by an annotator (`answer`, as Prodigy writes it)"] = rejected
     notes += [
         f"{n_of(sum(rows), 'row that was', 'rows that were')} {what} left out, as an abstention is"
         for what, rows in found.items()
@@ -129,7 +132,7 @@ def _cells(table: Table, kind: AnswerKind, names: LabelNames) -> tuple[dict[str,
     found: dict[str, list[Any]] = {}
     spelt: dict[str, str] = {}
     for form, spellings in kind.columns.items():
-        there = [name for name in spellings if name in table.columns]
+        there = [name for name in spellings if name in table.columns and not _is_status(table, name, names)]
         prefixed = [name for name in table.columns if name.startswith(PREFIXES.get(form, "\0"))]
         if len(there) + bool(prefixed) > 1:
             raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; keep one of them")
@@ -140,10 +143,7 @@ def _cells(table: Table, kind: AnswerKind, names: LabelNames) -> tuple[dict[str,
     if not found and (cells := _of_label_columns(table, kind, names.labels)):
         found["label"], spelt["label"] = cells, "label"
     if not found:
-        raise CorpusError(
-            f"{table.name}: no answers: needs a column label (and confidence), votes, logprobs or probabilities; "
-            f"its columns are {', '.join(table.columns)}"
-        )
+        raise no_answers(table)
     for form in ("votes", "label"):
         if form in found and (class_names := table.class_names_of(spelt[form])):
             found[form] = [named(cell, class_names) for cell in found[form]]
@@ -160,6 +160,11 @@ def _cells(table: Table, kind: AnswerKind, names: LabelNames) -> tuple[dict[str,
     if "n_votes" in table.columns:
         found["n_votes"] = table.column("n_votes")
     return found, notes
+
+
+def _is_status(table: Table, name: str, names: LabelNames) -> bool:
+    """Whether a column says of the answer next to it whether it holds, as Prodigy's `answer` does."""
+    return is_prodigys(table, name) and not any(names.knows(str(cell)) for cell in table.column(name))
 
 
 def _without_others(table: Table, found: dict[str, list[Any]], spelt: Mapping[str, str]) -> list[str]:

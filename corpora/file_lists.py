@@ -20,6 +20,8 @@ SPLIT = re.compile(r"(train|dev|val|test|eval)(?:ing|idation|id|uation)?(?:[-_.0
 """How the name of a file begins that is one split of a data set."""
 MOST_SHOWN = 5
 """How many names of files a message has."""
+OF_BRAT = ".ann"
+"""The ending of BRAT's annotations, which lie next to a text of the same name."""
 BY_COLUMN = re.compile(r"[^=]+=[^=]*")
 """How Spark, Hive and pyarrow name a folder in which all rows have one value of a column."""
 
@@ -74,6 +76,7 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
             f"  {name} finds folders too, whose files are not read: {shown(folders)}; a pattern that ends in /**/*.csv, or in another ending, "
             "takes those of all folders"
         )
+    notes += _about_columns_of_folders(name, found, pattern_base(place).uri)
     splits = _splits(found)
     if len(splits) > 1:
         notes.append(
@@ -81,6 +84,17 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
             "their pattern if that is not meant"
         )
     return found
+
+
+def _about_columns_of_folders(name: str, paths: Sequence[str], base: str) -> list[str]:
+    """The line about folders beneath `base` that are named by a value of a column, such as `lang=zh`."""
+    folders = [one for path in paths for one in path.removeprefix(base).split("/")[:-1] if BY_COLUMN.fullmatch(one)]
+    if not folders:
+        return []
+    columns = list(dict.fromkeys(folder.partition("=")[0] for folder in folders))
+    return [
+        f"  {name} finds files in folders that are named by a column, such as {folders[0]}: rows lack {shown(columns)}, which is not read"
+    ]
 
 
 def _what_is_there(pattern: Place) -> str:
@@ -96,16 +110,24 @@ def _what_is_there(pattern: Place) -> str:
 def _parts_of(folder: Place, notes: list[str]) -> list[str]:
     """The files of texts in a folder; markers of Spark, such as _SUCCESS and .crc, are none."""
     names = [name for name in folder.names() if not name.startswith((".", "_"))]
+    if of_brat := [name for name in names if name.endswith(OF_BRAT)]:
+        raise CorpusError(
+            f"{folder}: holds annotations of BRAT, such as {of_brat[0]}, which mark parts of a text; write a file with a row for each text, or "
+            "for each marked part, with its label in a column"
+        )
     there = [name for name in names if endings(name)[0] in ENDINGS and not (folder / name).is_folder()]
     if not there:
         by_column = next((name for name in names if BY_COLUMN.fullmatch(name)), None)
         if by_column is not None:
             raise CorpusError(
                 f"{folder}: its parts lie in folders such as {by_column}, whose rows lack that column, as Spark's partitionBy "
-                "writes them; write it without partitionBy"
+                "writes them; write it without partitionBy, or name its files by a pattern if nothing needs the column, such as "
+                f"{(folder / '**' / '*.parquet').uri}"
             )
+        are_folders = bool(names) and all((folder / name).is_folder() for name in names)
         raise CorpusError(
             f"{folder} is a folder without files of texts ({', '.join(ENDINGS)}); it holds {shown(names) or 'nothing'}"
+            f"{'; if each of these folders is a label and each file a text, write them as rows of one file' if are_folders else ''}"
         )
     paths = [(folder / name).uri for name in there]
     splits = _splits(paths)

@@ -20,7 +20,7 @@ from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts
+from distune.corpora.markers import about_completions, doubtful_labels, lone_labels, refuse_other_texts
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
@@ -120,6 +120,7 @@ def _labels_in(
     known = {*named, *config.rename.values()}
     told += doubtful_labels(labels, known)
     of_first_row = {str(label) for label in labels[:1] if config.columns}  # check_first_row asks of it.
+    told += about_completions(labels, known)
     told += lone_labels(labels, rows, known | of_first_row)
     told += about_states(table, config.text, config.label)
     return list(labels)

@@ -26,6 +26,8 @@ DOUBTFUL = frozenset(
     }
 )
 """Signs of a missing value in Weka, SAS, R, JavaScript, C and by hand, in lower case; each may be a class."""
+OF_COMPLETIONS = (" END", "###")
+"""The signs at the end of an answer in OpenAI's files for fine-tuning completions."""
 MOST_LONE, FEWEST_OF_OTHERS = 3, 5
 """More labels of one row each, or others that are nearly as rare, are rare classes."""
 WORDS_FOR_NONE = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
@@ -93,6 +95,17 @@ def doubtful_labels(labels: Sequence[str | None], named: Collection[str], severa
         f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the {advice}"
         for label, n in counts.items()
         if label.lower() in doubtful and label not in named and not (label == "-" and "+" in counts)
+    ]
+
+
+def about_completions(labels: Sequence[str | None], named: Collection[str]) -> list[str]:
+    """The line about labels that all end as completions of OpenAI's old fine-tuning format do, unless the study names them."""
+    distinct = {label for label in labels if label is not None} - {*named}
+    sign = next((one for one in OF_COMPLETIONS if distinct and all(label.endswith(one) for label in distinct)), "")
+    if not sign or len(distinct) < 2:
+        return []
+    return [
+        f"  all labels end in {sign!r}, such as {min(distinct)[:40]!r}, as completions of OpenAI's old fine-tuning format do; `rename:` takes it off"
     ]
 
 

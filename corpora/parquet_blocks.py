@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class ParquetFile:
         repeated = next((one for one in self.names if self.names.count(one) > 1), None)
         if repeated is not None:
             raise CorpusError(f"{self.name}: has two columns {repeated!r}; rename one of them")
-        self.notes = [f"{self.name}: {n_of(self.total, 'row')} of Parquet"]
+        self.notes = [f"{self.name}: {n_of(self.total, 'row')} of Parquet", *_about_index(self.schema)]
 
     def _open(self) -> pyarrow.parquet.ParquetFile:
         try:
@@ -100,3 +101,17 @@ class ParquetFile:
 
     def check(self, manner: Manner | None, block: Block) -> None:
         """Parquet is read in one manner alone."""
+
+
+def _about_index(schema: pa.Schema) -> list[str]:
+    """The line about an index with a name that is no column: pandas keeps one of regular numbers in the metadata alone."""
+    try:
+        listed = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        named = [one["name"] for one in listed if isinstance(one, dict) and one["name"] is not None]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [
+        f"  its index {name!r} is no column: pandas keeps a range of numbers in the metadata alone, and CSV and JSON lines lack it; "
+        "to_parquet(..., index=True) writes it as a column"
+        for name in named
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from distune._plural import n_of
 from distune.corpora.cells import is_nothing
@@ -12,6 +13,22 @@ from distune.corpora.texts import CorpusError
 
 COLUMN = "answer"
 ANSWERS = ("accept", "reject", "ignore")
+
+
+def is_prodigys(table: Table, name: str) -> bool:
+    """Whether a column is Prodigy's `answer`, which says of the label next to it whether it holds."""
+    return name == COLUMN and {_spelt(cell) for cell in table.column(name)} <= {*ANSWERS, ""}
+
+
+def rejected_rows(table: Table) -> list[bool]:
+    """Whether an annotator did not accept each row, as Prodigy writes it; empty without its column."""
+    if COLUMN not in table.columns or not is_prodigys(table, COLUMN):
+        return []
+    return [_spelt(cell) in ANSWERS[1:] for cell in table.column(COLUMN)]
+
+
+def _spelt(cell: Any) -> str:
+    return "" if is_nothing(cell) else str(cell).strip()
 
 
 def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[bool]:
@@ -23,7 +40,7 @@ def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[b
     everything = [True] * table.n_rows
     if COLUMN not in table.columns or COLUMN in read:
         return everything
-    answers = ["" if is_nothing(cell) else str(cell).strip() for cell in table.column(COLUMN)]
+    answers = [_spelt(cell) for cell in table.column(COLUMN)]
     counts = Counter(answers)
     n_left_out = counts["reject"] + counts["ignore"]
     if not set(answers) <= {*ANSWERS, ""} or not n_left_out:

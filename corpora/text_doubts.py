@@ -23,6 +23,8 @@ ESCAPES = {
 }
 """Escapes that programs write for characters of a text, and the note about each."""
 REPLACEMENT = "\ufffd"
+OF_PROMPTS = ("###", "->")
+"""The signs at the end of a prompt in OpenAI's files for fine-tuning completions."""
 
 
 def doubts_about(texts: Sequence[str], column: str) -> list[str]:
@@ -31,7 +33,7 @@ def doubts_about(texts: Sequence[str], column: str) -> list[str]:
     if all(NUMBER.fullmatch(text) for text in texts):
         found.append(f"  its texts are all numbers, such as {texts[0]}: is {column!r} the text column?")
     found += [*texts_of_json(texts), *_about_missing_values(texts), *_about_escapes(texts), *_about_cuts(texts)]
-    found += about_garbled_texts(texts)
+    found += [*about_garbled_texts(texts), *_about_prompts(texts)]
     n_replaced = sum(REPLACEMENT in text for text in texts)
     if n_replaced:
         found.append(
@@ -71,3 +73,14 @@ def _about_cuts(texts: Sequence[str]) -> list[str]:
             "was it cut in two there?"
         )
     return found
+
+
+def _about_prompts(texts: Sequence[str]) -> list[str]:
+    """The line about texts of which most end as prompts do: the texts that a student answers later have no such end."""
+    n_texts = {sign: sum(text.endswith(sign) for text in texts) for sign in OF_PROMPTS}
+    return [
+        f"  {n_of(n, 'text ends', 'texts end')} in {sign!r}, as prompts of OpenAI's old fine-tuning format do: students learn from it, and other "
+        "texts do not have it; take it off"
+        for sign, n in n_texts.items()
+        if 2 * n > len(texts) > 1
+    ]

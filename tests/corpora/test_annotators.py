@@ -138,3 +138,34 @@ def test_any_other_column_of_that_name_says_nothing(states: list[str], tmp_path:
     notes: list[str] = []
     assert len(read_rows(FileConfig(path=write(tmp_path, rows)), notes=notes)) == 2
     assert len(notes) == 1
+
+
+def test_labels_that_a_model_suggested_are_told_with_what_annotators_say(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "a", "label.responses": ["pos"], "label.suggestion": "pos"},
+        {"text": "b", "label.responses": ["neg"], "label.suggestion": "pos"},
+        {"text": "c", "label.responses": None, "label.suggestion": "neg"},
+    ]
+    notes: list[str] = []
+    assert read_rows(FileConfig(path=write(tmp_path, rows), label="label.suggestion"), notes=notes)[1] == Row(
+        "b", "pos"
+    )
+    assert notes[1:] == [
+        "  the labels of 'label.suggestion' are what a model suggested to annotators (as Argilla writes it); 1 of 2 responses of annotators in "
+        "'label.responses' differ from them"
+    ]
+
+
+def test_the_turns_of_a_chat_are_no_annotations_that_differ(tmp_path: Path) -> None:
+    def chat(text: str, label: str) -> dict[str, Any]:
+        turns = {"system": "Classify.", "user": text, "assistant": label}
+        return {"messages": [{"role": role, "content": content} for role, content in turns.items()]}
+
+    notes: list[str] = []
+    config = FileConfig(
+        path=write(tmp_path, [chat("a", "pos"), chat("b", "neg")]),
+        text="messages.1.content",
+        label="messages.2.content",
+    )
+    assert read_rows(config, notes=notes) == [Row("a", "pos"), Row("b", "neg")]
+    assert notes[1:] == []

@@ -28,7 +28,7 @@ def test_a_list_of_numbers_of_another_length_says_nothing_of_the_labels(tmp_path
     assert answers(tmp_path, rows).n_votes == 2
 
 
-PREDICTED = ["prediction", "predicted_label", "y_pred", "label_pred", "model_label", "Predicted"]
+PREDICTED = ["prediction", "predicted_label", "y_pred", "label_pred", "model_label", "Predicted", "label.suggestion"]
 
 
 @pytest.mark.parametrize("column", PREDICTED)

@@ -118,3 +118,39 @@ def test_minus_one_is_not_taken_for_a_misspelt_one(tmp_path: Path) -> None:
         answers(tmp_path, [{"text": "a", "label": -1}], labels=("0", "1"))
     with pytest.raises(CorpusError, match=r"the answer '01' is no label \(is it '1'\?\)"):
         answers(tmp_path, [{"text": "a", "label": "01"}], labels=("0", "1"))
+
+
+def test_rows_that_prodigy_says_were_not_accepted_are_abstentions(tmp_path: Path) -> None:
+    rows = [
+        {"text": "a", "label": "good", "answer": "accept"},
+        {"text": "a", "label": "bad", "answer": "reject"},
+        {"text": "b", "label": "bad", "answer": "ignore"},
+    ]
+    found = answers(tmp_path, rows)
+    assert int(np.argmax(found.file.of(["a"]).logits[0])) == 1
+    assert (found.n_votes, found.abstained) == (1, {text_hash("b")})
+    said = (
+        "2 rows that were not accepted by an annotator (`answer`, as Prodigy writes it) left out, as an abstention is"
+    )
+    assert said in found.file.notes
+
+
+def test_the_status_of_prodigy_alone_is_no_answer_unless_labels_are_called_so(tmp_path: Path) -> None:
+    rows = [{"text": "a", "answer": "accept"}, {"text": "b", "answer": "reject"}]
+    with pytest.raises(CorpusError, match=r"no answers: needs a column label .*; its columns are text, answer$"):
+        answers(tmp_path, rows)
+    assert answers(tmp_path, rows, labels=("accept", "reject")).n_votes == 2
+
+
+def test_replies_of_a_model_are_no_answers_yet(tmp_path: Path) -> None:
+    rows = [{"custom_id": "x", "response": {"status_code": 200}, "text": "a"}]
+    with pytest.raises(
+        CorpusError, match=r"`distune answers STUDY FILE` makes answers of the replies of a language model$"
+    ):
+        answers(tmp_path, rows)
+
+
+def test_an_object_with_the_label_is_no_count_of_votes(tmp_path: Path) -> None:
+    said = "line 1: the answer is an object with the label 'good' at 'content'; write the label by itself"
+    with pytest.raises(CorpusError, match=said):
+        answers(tmp_path, [{"text": "a", "label": {"content": "good", "type": "ai"}}])

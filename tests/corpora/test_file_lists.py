@@ -111,7 +111,7 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
     [
         (
             "x-*.csv",
-            r"x-\*\.csv: no file matches this pattern; .* holds a\.csv, b\.jsonl, empty, link\.csv, of and 2 more$",
+            r"x-\*\.csv: no file matches this pattern; .* holds a\.csv, b\.jsonl, brat, empty, labels and 4 more$",
         ),
         ("none/x-*.csv", r"no file matches this pattern; there is no folder .*none$"),
         (
@@ -119,12 +119,23 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
             r"no file matches this pattern, and it finds folders \(.*empty\); name the files in them: .*em\*ty/\*$",
         ),
         ("empty/*.csv", r"no file matches this pattern; .*empty is empty$"),
+        (
+            "brat",
+            r"brat: holds annotations of BRAT, such as d1\.ann, which mark parts of a text; write a file with a row for each text",
+        ),
+        (
+            "labels",
+            r"it holds neg, pos; if each of these folders is a label and each file a text, write them as rows of one file$",
+        ),
         ("empty", r"is a folder without files of texts \(\.csv, .*\); it holds nothing"),
         (
             "splits",
             r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/train\* as the source",
         ),
-        ("spark", r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy"),
+        (
+            "spark",
+            r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy .* such as .*/\*\*/\*\.parquet$",
+        ),
         (("a.csv", "./a.csv"), r"a\.csv: is named twice among the 2 files of one source"),
         (
             ("a.csv", "link.csv"),
@@ -143,6 +154,10 @@ def test_files_that_cannot_be_one_source_are_refused(
         "splits/train-0.parquet",
         "splits/test-0.parquet",
         "spark/label=pos/part-0.parquet",
+        "brat/d1.txt",
+        "brat/d1.ann",
+        "labels/pos/1.txt",
+        "labels/neg/1.txt",
     )
     (tmp_path / "empty").mkdir()
     (tmp_path / "of").mkdir()
@@ -158,6 +173,17 @@ def test_a_pattern_over_several_splits_is_read_and_said(tmp_path: Path) -> None:
     found = files_of(str(tmp_path / "*.parquet"))
     assert len(found.paths) == 3
     assert "finds files of several splits (train, val), and all are read as one" in found.notes[0]
+
+
+def test_columns_that_are_folders_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a=b/lang=de/part-0.parquet", "a=b/lang=zh/part-0.parquet", "a=b/part-1.parquet")
+    found = files_of(str(tmp_path / "a=b" / "**" / "*.parquet"))
+    assert len(found.paths) == 3
+    (note,) = found.notes
+    assert note.endswith(
+        "finds files in folders that are named by a column, such as lang=de: rows lack lang, which is not read"
+    )
+    assert files_of(str(tmp_path / "a=b" / "*.parquet")).notes == ()
 
 
 def test_folders_that_a_pattern_finds_are_told(tmp_path: Path) -> None:

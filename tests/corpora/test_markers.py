@@ -144,3 +144,13 @@ def test_lines_of_json_as_texts_are_told(tmp_path: Path) -> None:
     notes = []
     read_rows(FileConfig(path=path, columns=["text"]), labelled=False, notes=notes)
     assert not any("JSON" in note for note in notes)
+
+
+def test_labels_that_all_end_as_completions_for_fine_tuning_do_are_told(tmp_path: Path) -> None:
+    said = "  all labels end in ' END', such as 'neg END', as completions of OpenAI's old fine-tuning format do; `rename:` takes it off"
+    told: dict[str, list[str]] = {"rename": [], "some": [], "as it is": []}
+    path = table(tmp_path, [" pos END", " neg END"])
+    read_rows(FileConfig(path=path), notes=told["as it is"])
+    read_rows(FileConfig(path=path, rename={"pos END": "pos", "neg END": "neg"}), notes=told["rename"])
+    read_rows(FileConfig(path=table(tmp_path, ["pos END", "neg"])), notes=told["some"])
+    assert {name: said in notes for name, notes in told.items()} == {"rename": False, "some": False, "as it is": True}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from distune.corpora.files import FileConfig, Row, read_rows
 from tests.making.corpora import write
@@ -48,3 +51,19 @@ def test_texts_that_are_all_numbers_are_read_and_doubted(tmp_path: Path) -> None
     rows = read_rows(FileConfig(path=write(tmp_path, "a.jsonl", '{"text": 5, "label": "x"}\n')), notes=notes)
     assert rows == [Row("5", "x")]
     assert "its texts are all numbers, such as 5: is 'text' the text column?" in notes[1]
+
+
+@pytest.mark.parametrize("sign", ["\n\n###\n\n", " ->"])
+def test_texts_that_end_as_prompts_for_fine_tuning_do_are_told(tmp_path: Path, sign: str) -> None:
+    rows = [{"text": f"{text}{sign}", "label": label} for text, label in (("good", "a"), ("bad", "b"), ("fine", "a"))]
+    path = write(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    notes: list[str] = []
+    read_rows(FileConfig(path=path), notes=notes)
+    assert notes[1:] == [
+        f"  3 texts end in {sign.strip()!r}, as prompts of OpenAI's old fine-tuning format do: students learn from it, and other texts do not "
+        "have it; take it off"
+    ]
+    rows[0]["text"], rows[1]["text"] = "good", "bad"
+    notes.clear()
+    read_rows(FileConfig(path=write(tmp_path, "b.jsonl", "".join(json.dumps(row) + "\n" for row in rows))), notes=notes)
+    assert notes[1:] == []

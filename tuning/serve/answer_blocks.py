@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from distune.corpora.blocks import Block
+from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import Manner
 from distune.corpora.texts import CorpusError
 from distune.models.predictor import Predictor
@@ -52,9 +52,9 @@ def answer_block(predictor: Predictor, plan: Plan, block: Block) -> AnsweredBloc
 
         rendered = as_batch(rows, plan.schema, answered.columns, plan.kinds)
     elif plan.ending in DELIMITERS:
-        rendered = as_csv(rows, plan.names or (), answered.columns, DELIMITERS[plan.ending])
+        rendered = as_csv(_with_words(rows, plan.settings), plan.names or (), answered.columns, DELIMITERS[plan.ending])
     else:
-        rendered = as_json_lines(rows, plan.names or (), answered.columns)
+        rendered = as_json_lines(_with_words(rows, plan.settings), plan.names or (), answered.columns)
     return AnsweredBlock(
         rendered=rendered,
         manner=rows.manner,
@@ -63,6 +63,17 @@ def answer_block(predictor: Predictor, plan: Plan, block: Block) -> AnsweredBloc
         n_missing=answered.n_missing,
         n_unknown=answered.n_unknown,
     )
+
+
+def _with_words(rows: Rows, settings: AnswerSettings) -> Rows:
+    """The rows with texts that Parquet holds as bytes in the words that were read; other bytes have no words."""
+    columns = rows.table.columns
+    words = {
+        name: [cell.decode() if isinstance(cell, bytes) else cell for cell in columns[name]]
+        for name in (settings.text, settings.text_b)
+        if rows.batch is not None and name in columns and any(isinstance(cell, bytes) for cell in columns[name])
+    }
+    return replace(rows, table=replace(rows.table, columns={**columns, **words})) if words else rows
 
 
 def refuse_clash(names: Sequence[str], kinds: Mapping[str, Kind], file: str) -> None:

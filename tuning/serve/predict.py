@@ -48,7 +48,7 @@ def open_source(texts: Path | None) -> BufferedReader[Any]:
 
 
 def lines_in(source: BufferedReader[Any], name: str, of_pairs: bool) -> Utf8:
-    """The lines of a source, one text each; a note on stderr tells if they look like rows of a table.
+    """The lines of a source, one text each; a note on stderr tells if they look like JSON or like rows of a table.
 
     Raises CheckpointError for lines that no line feed ends.
     """
@@ -57,9 +57,20 @@ def lines_in(source: BufferedReader[Any], name: str, of_pairs: bool) -> Utf8:
         raise CheckpointError(
             f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
         )
-    if not of_pairs and (hint := _about_tabs(lines.first)):
+    if hint := _about_json(lines.first) or ("" if of_pairs else _about_tabs(lines.first)):
         print(f"{name}: {hint}", file=sys.stderr)
     return lines
+
+
+def _about_json(first: bytes) -> str:
+    """The note about lines of which several are objects of JSON, whose keys the student reads too."""
+    lines = [line.strip() for line in first.split(b"\n")[:-1] if line.strip()]
+    if len(lines) < 2 or not all(line.startswith(b'{"') and line.endswith(b"}") for line in lines):
+        return ""
+    return (
+        "every line is an object of JSON, and is answered as one text with its keys; to have the texts within answered, name the file, with an ending "
+        "such as .jsonl, and --out"
+    )
 
 
 def _about_tabs(first: bytes) -> str:

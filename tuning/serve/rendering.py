@@ -8,6 +8,7 @@ import datetime
 import io
 import json
 import math
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -140,8 +141,8 @@ ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any, name: str, rows: Rows) -> Any:
-    """A value of Arrow as one that JSON has: a date as ISO 8601 has it, a decimal by its digits, bytes in base64."""
-    if isinstance(value, Decimal):
+    """A value of Arrow as one that JSON has: a date as ISO 8601 has it, a decimal and a UUID by their digits, bytes in base64."""
+    if isinstance(value, Decimal | uuid.UUID):
         return str(value)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()

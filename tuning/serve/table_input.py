@@ -81,7 +81,8 @@ def open_files(predictor: Predictor, source: InputSettings) -> tuple[list[BlockF
     said = [note for file in files[:3] for note in file.notes] + (
         [f"and {n_of(len(files) - 3, 'more file')}"] if files[3:] else []
     )
-    return files, [*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {' and '.join(map(repr, wanted))}"]
+    taken = " and ".join(map(repr, wanted)) + _about_bytes(files[0].schema, wanted)
+    return files, [*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"]
 
 
 def text_columns(predictor: Predictor, source: InputSettings) -> TextColumns:
@@ -156,6 +157,16 @@ def _carried(
     refuse_unwritable(schema, files[0].name)
     refuse_clash(schema.names, kinds, files[0].name)
     return list(schema.names), with_answers(schema, kinds), cut
+
+
+def _about_bytes(schema: Any, wanted: Sequence[str]) -> str:
+    """The words about columns of texts that Parquet holds as bytes."""
+    found = [
+        name
+        for name in wanted
+        if schema is not None and name in schema.names and "binary" in str(schema.field(name).type)
+    ]
+    return f"; {' and '.join(map(repr, found))} holds bytes, which are read as UTF-8" if found else ""
 
 
 def _names_of_records(files: Sequence[BlockFile]) -> list[str]:

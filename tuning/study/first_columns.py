@@ -95,7 +95,7 @@ def _several_labels(table: Table, label: str) -> dict[str, Any]:
     cells = [cell for cell in table.column(label) if not is_nothing(cell)]
     if any(len(found) > 1 for cell in cells if isinstance(found := _as_list(cell), list)) or _are_objects(cells):
         return {"multi_label": True}
-    sign = joining_sign(Counter(str(cell) for cell in cells if isinstance(cell, str)))
+    sign = joining_sign(Counter(cell.strip() for cell in cells if isinstance(cell, str)))
     return {"separator": sign} if sign else {}
 
 

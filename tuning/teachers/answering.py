@@ -20,7 +20,7 @@ from distune.corpora.incoming import lines_of
 from distune.corpora.patterns import is_pattern
 from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
-from distune.corpora.texts import CorpusError, text_hash
+from distune.corpora.texts import CorpusError, has_content, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
@@ -28,9 +28,11 @@ from distune.tuning.teachers.answers import read_answers
 from distune.tuning.teachers.gold import right_on_dev
 from distune.tuning.teachers.prompting import answers_settings, replace_file, those_there
 from distune.tuning.teachers.replies import reply_of
+from distune.tuning.teachers.reply_formats import is_reply, name_of, shown
 from distune.tuning.teachers.requests import custom_id
 
 DEFAULT_OUT = "votes.jsonl"
+TEXT_COLUMNS = ("text", "text_b", "text_hash")
 MOST_SHOWN = 3
 """How many unreadable replies of a kind are shown."""
 Row = dict[str, Any]
@@ -71,6 +73,10 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
         raise CorpusError(_no_replies(replies, found))
     named = (settings or AnswersConfig(path=str(path))).model_copy(update={"path": str(path)})
     kept, answered = _kept(named, path, corpus, found)
+    if found.unread and not any(
+        map(row_has_answer, (*kept, *(row for of_text in found.rows.values() for row in of_text)))
+    ):
+        raise CorpusError(_none_read(replies, found))
     rows = [row for one, of_text in found.rows.items() for row in of_text if row_has_answer(row) or one not in answered]
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*kept, *rows))
     replace_file(path, content)
@@ -140,14 +146,15 @@ def _read_line(
         line = json.loads(raw)
     except (ValueError, RecursionError):
         line = None
-    if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
-        found.note("lines that are no JSON object with a custom_id", where)
+    name = name_of(line)
+    if name is None:
+        found.note("lines that are no JSON object with a custom_id", f"{shown(raw.decode(errors='replace'))} ({where})")
         return
-    if not {"response", "error"} & line.keys():  # A request, or a reply of another API.
-        found.note("lines without a response", where)
+    if not is_reply(line):
+        found.note("lines without a response", f"{shown(raw.decode(errors='replace'))} ({where})")
         return
     found.n_replies += 1
-    text = texts.get(line["custom_id"])
+    text = texts.get(name)
     if text is None:
         found.others.append(where)
         return
@@ -161,11 +168,17 @@ def _read_line(
 def _no_replies(replies: Sequence[Path], found: Reading) -> str:
     named = ", ".join(map(str, replies))
     if not found.n_replies:
-        return f"{named}: holds no replies: a line must be a JSON object with a custom_id and a response, as batches of OpenAI's API give it"
+        what = next((f", but got {examples[0]}" for examples in found.shown.values()), "")
+        return f"{named}: holds no replies: a line must be a JSON object with a custom_id and a response, as batches of OpenAI's API give it{what}"
     return (
         f"{named}: none of {n_of(found.n_replies, 'reply is', 'replies are')} to a text of this study; a custom_id is that of the request "
         "that `distune prompt` wrote for the text"
     )
+
+
+def _none_read(replies: Sequence[Path], found: Reading) -> str:
+    reasons = "; ".join(f"{n:,} x {why}: {found.shown[why][0]}" for why, n in found.unread.most_common(MOST_SHOWN))
+    return f"{', '.join(map(str, replies))}: none of {n_of(found.n_replies, 'reply', 'replies')} can be read as an answer, and nothing is written: {reasons}"
 
 
 def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -> tuple[list[Row], set[bytes]]:
@@ -178,11 +191,20 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
         known = set()
     replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}
     try:
-        rows: list[Row] = [dict(json.loads(raw)) for _, raw in _lines(path)]
+        texts = {text_hash(text): text for text in corpus.texts()}
+        rows: list[Row] = [_with_text(dict(json.loads(raw)), texts) for _, raw in _lines(path)]
     except (ValueError, TypeError) as error:
         raise StudyError(f"--out: {path} is there and has no JSON object in each line; name another file") from error
     kept = [row for row in rows if _hash_of(row) not in replaced]
     return kept, {one for one in found.rows if one not in replaced}
+
+
+def _with_text(row: Row, texts: Mapping[bytes, str]) -> Row:
+    """A row with its text in place of its hash: the new rows have texts, and in one file each row is found by the same column."""
+    text = None if has_content(row.get("text") or "") else texts.get(_hash_of(row))
+    return (
+        row if text is None else {**_sides(text), **{key: cell for key, cell in row.items() if key not in TEXT_COLUMNS}}
+    )
 
 
 def _hash_of(row: Mapping[str, Any]) -> bytes:

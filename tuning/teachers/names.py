@@ -13,8 +13,12 @@ from distune.corpora.texts import normalise
 
 JOINED_BY = ("\n", "|", ";", "；", ",", "，", "、")
 """The signs between the names of a reply."""
-AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
+AROUND = " \t\r\n\"'`*_.。!！“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
 """Signs that a model may put around a label."""
+BRACKETS = ("()", "[]", "（）", "【】")
+"""Pairs of signs around a label; one of them alone is of a list that was cut off."""
+LABEL_KEYS = ("label", "labels", "answer", "category", "class")
+"""The keys of a label in an object that holds more, such as a reason."""
 FENCED = re.compile(r"\s*```\w*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 """A block of Markdown, in which models write JSON."""
 BULLET = re.compile(r"\s*(?:[-*•+]|\d+[.)])\s+")
@@ -30,7 +34,9 @@ class Names:
 
 def matched(content: str, names: Sequence[str]) -> str | None:
     """The name that a reply is: exactly, or without the signs around it, or in another case if that is one name alone."""
-    spellings = [normalise(content), normalise(content.strip(AROUND))]
+    bare = content.strip(AROUND)
+    within = bare[1:-1].strip(AROUND) if bare[:1] + bare[-1:] in BRACKETS else bare
+    spellings = [normalise(content), normalise(bare), normalise(within)]
     for spelling in spellings:
         if spelling in names:
             return spelling
@@ -39,6 +45,33 @@ def matched(content: str, names: Sequence[str]) -> str | None:
         if len(alike) == 1:
             return alike.pop()
     return None
+
+
+def name_in(content: str, names: Sequence[str]) -> str | None:
+    """The one name that a reply is, as `matched` has it, or as JSON with it alone: a string, a list of one, or an object.
+
+    An object has one key, or one of `LABEL_KEYS`, or gives 1 to one of the names and 0 to others. None for anything else.
+    """
+    if (found := matched(content, names)) is not None:
+        return found
+    value = _json_in(content)
+    if isinstance(value, Mapping):
+        by_name = _held(value, names)
+        keys = [key for key in value if key.casefold() in LABEL_KEYS] if len(value) > 1 else list(value)
+        value = by_name if isinstance(by_name, list) else value[keys[0]] if len(keys) == 1 else None
+    if isinstance(value, list):
+        (value,) = value if len(value) == 1 else (None,)
+    is_spelt = isinstance(value, str | int) and not isinstance(value, bool)
+    return matched(str(value), names) if is_spelt else None
+
+
+def _json_in(content: str) -> Any:
+    """The value that a reply spells as JSON, also in a block of Markdown; None if it is no JSON."""
+    fenced = FENCED.fullmatch(content)
+    try:
+        return json.loads(fenced[1] if fenced else content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def names_in(content: str, names: Sequence[str]) -> Names | None:

@@ -111,3 +111,17 @@ def test_lines_with_as_many_tabs_each_are_answered_and_said_to_look_like_a_table
     assert table.stdout.count(b"\n") == texts.stdout.count(b"\n") == 2
     assert table.stderr.startswith(b"stdin: every line has 1 tab, as a table has, and is answered as one text")
     assert texts.stderr == b""
+
+
+def test_lines_of_json_are_answered_and_said_to_be_objects(
+    folder: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    said = {}
+    for name, content in {"a.txt": '{"text": "good"}\n{"text": "bad"}\n', "b.txt": '{"text": "good"}\n{bad}\n'}.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        predict(folder, tmp_path / name)
+        out, err = capsysbinary.readouterr()
+        assert out.count(b"\n") == 2
+        said[name] = err.decode()
+    assert said["b.txt"] == ""
+    assert said["a.txt"].startswith(f"{tmp_path}/a.txt: every line is an object of JSON, and is answered as one text")

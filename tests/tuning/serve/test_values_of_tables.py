@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import uuid
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -121,3 +123,42 @@ def test_names_of_rows_are_left_out_with_a_note(
     assert "the names of its rows, such as 'r1', 'r2', are left out" in capsys.readouterr().err
     of_json('{"text": {"0": "a", "1": "b"}}', folder, tmp_path / "out.csv")
     assert "the names of its rows" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.csv", "out.parquet"])
+def test_texts_in_bytes_are_written_in_the_words_that_were_read(
+    out: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pa.table({"text": ["好".encode(), None], "raw": [b"\xff", b""]})
+    pyarrow.parquet.write_table(table, tmp_path / "in.parquet")
+    found = answered(folder, tmp_path / "in.parquet", tmp_path / out)
+    assert "texts: the column 'text'; 'text' holds bytes, which are read as UTF-8" in capsys.readouterr().err
+    if out == "out.parquet":
+        assert pyarrow.parquet.read_table(found)["text"].to_pylist() == ["好".encode(), None]
+    else:
+        first = found.read_text(encoding="utf-8").splitlines()[out == "out.csv"]
+        assert first.startswith('{"text": "好", "raw": "/w==", ' if out == "out.jsonl" else "好,/w==,")
+
+
+def test_a_uuid_is_written_by_its_digits(folder: Path, tmp_path: Path) -> None:
+    one = uuid.UUID("6e9e7e74-91d6-4d66-8f1a-4626ee58d3ef")
+    table = pa.table({"text": ["a"], "id": pa.array([one.bytes], pa.uuid())})
+    pyarrow.parquet.write_table(table, tmp_path / "in.parquet")
+    assert json.loads(answered(folder, tmp_path / "in.parquet", tmp_path / "out.jsonl").read_text())["id"] == str(one)
+    assert f"a,{one}," in answered(folder, tmp_path / "in.parquet", tmp_path / "out.csv").read_text()
+
+
+def test_an_index_that_pandas_keeps_in_the_metadata_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"text": ["a", "b"]}, index=pd.RangeIndex(7, 9, name="id"))
+    frame.to_parquet(tmp_path / "in.parquet")
+    answered(folder, tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert (
+        "  its index 'id' is no column: pandas keeps a range of numbers in the metadata alone"
+        in capsys.readouterr().err
+    )
+    frame.to_parquet(tmp_path / "in.parquet", index=True)
+    answered(folder, tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert "is no column" not in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_text().startswith("text,id,label")

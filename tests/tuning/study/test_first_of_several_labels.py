@@ -116,3 +116,12 @@ def test_columns_of_0_and_1_are_several_labels_a_text() -> None:
         in told
     )
     assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("broken", "late", "lost")
+
+
+def test_labels_that_end_in_a_line_break_are_not_joined_by_it() -> None:
+    lines = [json.dumps({"text": text, "label": f" {label}\n"}) for text, label in reviews(120)]
+    Path("a.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    write_first_study("a.jsonl", Path("study.yaml"))
+    study = load_study(Path("study.yaml"))
+    assert "separator" not in study.document["corpus"]
+    assert list(load_corpus(study.config.corpus).labels) == ["0", "1"]

@@ -182,6 +182,19 @@ def test_replies_become_answers_and_the_rest_is_asked_again(ask: Any, config: St
     assert ask() == []
 
 
+def test_answers_by_the_hash_of_their_text_stay_when_others_come_by_text(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    requests = ask()
+    texts = load_corpus(config.corpus).texts()
+    hashed = [{"text_hash": text_hash(text).hex(), "votes": {"1": 2}} for text in texts[:150]]
+    (tmp_path / "votes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in hashed), encoding="utf-8")
+    lines = write_answers(config, [replies_of(requests[150:], by_words, tmp_path / "replies.jsonl")], None)
+    assert f"{tmp_path}/votes.jsonl: 150 earlier rows kept" in lines
+    assert not any("without a text" in line or "without an answer" in line for line in lines)
+    assert rows(tmp_path / "votes.jsonl")[0] == {"text": texts[0], "votes": {"1": 2}}
+
+
 def test_the_same_replies_twice_change_nothing(ask: Any, config: StudyConfig, tmp_path: Path) -> None:
     replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
     write_answers(config, [replies], None)
@@ -204,8 +217,12 @@ def test_a_failed_reply_does_not_replace_an_answer(ask: Any, config: StudyConfig
     [
         ('{"text": "a", "label": "1"}\n', "holds no replies: a line must be a JSON object with a custom_id"),
         ("<html>", "holds no replies"),
-        ('{"custom_id": "x", "result": {"type": "succeeded", "message": {"content": []}}}\n', "holds no replies"),
-        ('{"custom_id": "x", "method": "POST", "body": {"messages": []}}\n', "holds no replies"),
+        (
+            '{"custom_id": "x", "method": "POST", "body": {"messages": []}}\n',
+            r"holds no replies: .*, but got '{\"custom_id\": \"x\", \"method\": \"POST\", .*\.\.\.' \(.*other.jsonl, line 1\)",
+        ),
+        ('{"status": "", "request": {}, "response": {"candidates": []}}\n', "holds no replies"),
+        ('{"custom_id": "x", "result": {"type": "expired"}}\n', "none of 1 reply is to a text of this study"),
         ('{"custom_id": "abc", "response": null}\n', "none of 1 reply is to a text of this study"),
     ],
 )
@@ -216,6 +233,33 @@ def test_a_file_that_holds_no_replies_to_the_study_is_refused(
     with pytest.raises(CorpusError, match=message):
         write_answers(config, [tmp_path / "other.jsonl"], None)
     assert not (tmp_path / "votes.jsonl").exists()
+
+
+def test_replies_of_which_none_is_an_answer_are_refused_with_their_reasons(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    replies = replies_of(ask(), lambda text: "Certainly!", tmp_path / "replies.jsonl")
+    with pytest.raises(
+        CorpusError,
+        match=r"none of 200 replies can be read as an answer, and nothing is written: 200 x other words: 'Certainly!' \(.*, line 1\)$",
+    ):
+        write_answers(config, [replies], None)
+    assert not (tmp_path / "votes.jsonl").exists()
+
+
+def test_replies_in_the_format_of_another_provider_become_answers(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    lines = []
+    for number, one in enumerate(ask()):
+        words = [{"type": "text", "text": by_words(one["body"]["messages"][-1]["content"])}]
+        message = {"type": "message", "role": "assistant", "content": words, "stop_reason": "end_turn"}
+        result = {"type": "expired"} if number == 3 else {"type": "succeeded", "message": message}
+        lines.append(json.dumps({"custom_id": one["custom_id"], "result": result}) + "\n")
+    (tmp_path / "replies.jsonl").write_text("".join(lines), encoding="utf-8")
+    found = write_answers(config, [tmp_path / "replies.jsonl"], None)
+    assert found[0] == "200 replies to 200 texts, 199 of them with an answer"
+    assert found[1].startswith("  1 x expired: (")
 
 
 def test_files_that_would_be_lost_are_refused(ask: Any, config: StudyConfig, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distune.tuning.teachers.names import Names, names_in
+from distune.tuning.teachers.names import Names, name_in, names_in
 
 NAMES = ("broken", "late", "not late", "unknown")
 
@@ -79,3 +79,55 @@ def test_a_label_may_be_a_number_hold_a_comma_or_be_called_none() -> None:
     assert names_in("[1, 0]", ("0", "1")) == Names(frozenset({"0", "1"}), is_whole=True)
     assert names_in("late, again", ("late, again", "late")) == Names(frozenset({"late, again"}), is_whole=False)
     assert names_in("None", ("none", "late")) == Names(frozenset({"none"}), is_whole=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "late",
+        "Late!",
+        "(late)",
+        "[late]",
+        "【late】",
+        '"late"',
+        '{"label": "late"}',
+        '{"Label": "Late", "reason": "not late", "confidence": 0.9}',
+        '{"sentiment": "late"}',
+        '["late"]',
+        '{"labels": ["late"]}',
+        '```json\n{"label": "late"}\n```',
+        "```\nlate\n```",
+        '{"late": true, "broken": false}',
+    ],
+)
+def test_one_name_is_read_in_each_spelling(content: str) -> None:
+    assert name_in(content, NAMES) == "late"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "late?",
+        "not quite late",
+        '["late", "broken"]',
+        '["late"',
+        '{"label": "late"',
+        '{"label": "late", "category": "broken"}',
+        '{"reason": "late", "verdict": "broken"}',
+        '{"label": {"name": "late"}}',
+        '{"label": null}',
+        '{"late": 0.9, "broken": 0.1}',
+        '{"late": 1, "broken": 1}',
+        "{}",
+        "[]",
+        "null",
+    ],
+)
+def test_what_is_no_single_name_is_not_guessed(content: str) -> None:
+    assert name_in(content, NAMES) is None
+
+
+def test_a_name_may_be_a_number_in_json() -> None:
+    assert name_in('{"label": 1}', ("0", "1")) == "1"
+    assert name_in('{"label": true}', ("0", "1")) is None
+    assert name_in("-1", ("0", "1")) is None

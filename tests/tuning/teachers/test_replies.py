@@ -42,7 +42,13 @@ def scored(content: str, *tokens: tuple[str, float], chosen: str = "") -> dict[s
         "\ufeffpositive\u200b",
         "<think>\nIt may be negative.\n</think>\n\npositive",
         "<think>\n\n</think>\n\npositive",
+        "It may be negative.\n</think>\n\npositive",  # The prompt begins the thoughts.
+        "<think>a</think><think>b</think>positive",
+        "[THINK]negative[/THINK]positive",
+        "<|channel|>analysis<|message|>negative<|end|><|start|>assistant<|channel|>final<|message|>positive",
         [{"type": "text", "text": "positive"}],
+        [{"type": "reasoning", "text": "negative"}, {"type": "text", "text": "positive"}],
+        '{"label": "positive"}',
     ],
 )
 def test_a_label_is_one_apart_from_the_signs_around_it_and_its_case(content: Any) -> None:
@@ -68,6 +74,9 @@ def test_a_label_is_exact_where_case_tells_two_apart() -> None:
         (line(choice("<think>positive</think>")), "other words", ""),
         (line(choice("  ")), "an empty reply", ""),
         (line(choice(None)), "an empty reply", ""),
+        (line(choice(None, "length", reasoning_content="Hm")), "cut off before the first word", ""),
+        (line(choice("positi", finish="MAX_TOKENS")), "cut off", "'positi'"),
+        (line(choice(None, tool_calls=[{"id": "c"}])), "a call of a tool", '\'[{"id": "c"}]\''),
         (line(), "a reply without choices", "'{\"choices\": []}'"),
         (line("positive"), "a reply without a message", "'positive'"),
         (
@@ -127,6 +136,27 @@ def test_a_token_counts_for_the_one_label_that_begins_with_it() -> None:
 def test_tokens_of_thoughts_before_the_answer_leave_one_vote(content: str, first: str) -> None:
     reply = line(scored(content, (first, 0.9), ("positive", 0.0001), chosen=first))
     assert reply_of(reply, LABELS, ()).row == {"label": "positive"}
+
+
+def test_tokens_of_thoughts_that_begin_as_the_answer_does_leave_one_vote() -> None:
+    tokens = ("positive", 0.9), ("negative", 0.1)
+    assert reply_of(line(scored("positive words.</think>positive", *tokens)), LABELS, ()).row == {"label": "positive"}
+    reply = scored("positive", *tokens)
+    reply["message"]["reasoning_content"] = "Positive words."
+    assert reply_of(line(reply), LABELS, ()).row == {"label": "positive"}
+
+
+def test_tokens_of_an_object_leave_one_vote() -> None:
+    reply = line(scored('{"label": "positive"}', ('{"', 0.9), ("positive", 0.1), chosen='{"'))
+    assert reply_of(reply, LABELS, ()).row == {"label": "positive"}
+
+
+def test_a_token_of_an_abstention_is_not_one_of_a_label() -> None:
+    labels = ("kind", "unkind")
+    shared = line(scored("kind", ("kind", 0.5), ("unk", 0.5)))
+    assert reply_of(shared, labels, ("unknown",)).row == {"label": "kind"}
+    row = reply_of(line(scored("kind", ("kind", 0.6), ("unknown", 0.4))), labels, ("unknown",)).row
+    assert {name: round(math.exp(value), 6) for name, value in row["logprobs"].items()} == {"kind": 0.6, "unknown": 0.4}
 
 
 def test_tokens_that_begin_several_labels_leave_one_vote() -> None:
