@@ -48,6 +48,8 @@ def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = O
 
 def _most_frequent(rows: Sequence[Row], labelling: Labelling) -> Row:
     """One content in its most frequent spelling with its most frequent label; of equals the smaller."""
+    if rows.count(rows[0]) == len(rows):
+        return rows[0]
     spellings, labels = Counter(row.text for row in rows), Counter(row.label for row in rows)
     return Row(
         min(spellings, key=lambda text: (-spellings[text], text)),

@@ -60,7 +60,8 @@ def of_lists(table: Table, column: str, must_have: str = "", width: int | None =
 def _of_arrow(
     cells: pa.ChunkedArray, table: Table, column: str, must_have: str, width: int | None
 ) -> NDArray[np.float64]:
-    lengths = pa.compute.fill_null(pa.compute.list_value_length(cells), 0).to_pylist()
+    # Not `fill_null`, whose zero becomes a scalar of Arrow: for one, pyarrow imports pandas.
+    lengths = [length or 0 for length in pa.compute.list_value_length(cells).to_pylist()]
     _refuse_lengths(lengths, table, column, must_have, width)
     flat = pa.compute.list_flatten(cells)
     if flat.null_count:
@@ -68,10 +69,10 @@ def _of_arrow(
         raise CorpusError(
             f"{table.name}: {column} lacks {n_of(flat.null_count, 'value')} within its lists, first in {table.rows[place]}"
         )
-    values: NDArray[np.float64] = (
-        flat.to_numpy().astype(np.float64).reshape(len(lengths), lengths[0] if lengths else width or 0)
-    )
-    return values
+    # pyarrow's own `to_numpy` imports pandas.
+    numbers = np.from_dlpack(flat.combine_chunks()) if pa.types.is_floating(flat.type) else flat.to_numpy()
+    values: NDArray[np.float64] = numbers.astype(np.float64)
+    return values.reshape(len(lengths), lengths[0] if lengths else width or 0)
 
 
 def _refuse_lengths(lengths: Sequence[int], table: Table, column: str, must_have: str, width: int | None) -> None:

@@ -14,6 +14,9 @@ BLOCK_TEXTS = 4096
 """Texts whose keys are made together."""
 BETWEEN_KEYS = "\x00"
 """Stands between texts whose keys are made together: no form of Unicode joins it with what follows."""
+PLAIN_SIGNS = {sign: unicodedata.normalize("NFKC", sign) for sign in "，！？：；（）．～…\u3000"}
+"""The signs that keep most Chinese texts from being in NFKC, in that form. Without them Unicode's quick check passes a text, which
+takes a tenth of the time."""
 
 
 class CorpusError(ValueError):
@@ -60,23 +63,28 @@ def content_key(text: str) -> str:
 
     Splits are drawn by this key, so two spellings of one text are never on both sides.
     """
-    key = _bare(text)
+    key = _bare(unicodedata.normalize("NFKC", text))
     return text if key == text else key  # One string in memory, not two.
 
 
 def content_keys(texts: Sequence[str]) -> Iterator[str]:
-    """The `content_key` of each text, in two thirds of the time of one text after the other."""
+    """The `content_key` of each text; of Chinese texts in a fifth of the time of one text after the other."""
     for start in range(0, len(texts), BLOCK_TEXTS):
         block = texts[start : start + BLOCK_TEXTS]
-        keys = _bare(BETWEEN_KEYS.join(block)).split(BETWEEN_KEYS)
+        joined = BETWEEN_KEYS.join(block)
+        for sign, plain in PLAIN_SIGNS.items():
+            joined = joined.replace(sign, plain)
+        normal = [unicodedata.normalize("NFKC", text) for text in joined.split(BETWEEN_KEYS)]
+        keys = _bare(BETWEEN_KEYS.join(normal)).split(BETWEEN_KEYS)
         if len(keys) != len(block):  # A text has the separator itself.
-            keys = list(map(_bare, block))
+            keys = list(map(content_key, block))
         for text, key in zip(block, keys, strict=True):
             yield text if key == text else key
 
 
-def _bare(text: str) -> str:
-    key = unicodedata.normalize("NFKC", text).casefold()
+def _bare(normal: str) -> str:
+    """The content of texts in Unicode NFKC."""
+    key = normal.casefold()
     if not key.isascii() and ("\u200b" in key or "\ufeff" in key or "\u00ad" in key or "\u2060" in key):
         key = UNSEEN.sub("", key)
     parts = key.split()

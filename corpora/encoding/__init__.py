@@ -16,6 +16,7 @@ from .segmenting import (
     TokensError,
     is_of_pairs,
     needed_packages,
+    refuse_missing_segmenter,
     segmenter,
     word_piece_tokenizer,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "load_encoder",
     "needed_packages",
     "normalized",
+    "refuse_missing_segmenter",
     "segmenter",
     "spelt",
     "word_piece_tokenizer",

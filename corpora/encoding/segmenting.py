@@ -172,17 +172,22 @@ class MissingPackageError(ImportError):
     exit_code: ClassVar[int] = 2
 
 
-def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segment:
-    """A function from a text of any form to its tokens, by the settings `tokens`; white space is none of them.
-
-    Raises MissingPackageError when what it needs is not installed.
-    """
+def refuse_missing_segmenter(tokens: Mapping[str, Any]) -> None:
+    """Raise MissingPackageError when a package that segmenting with these settings needs is not installed."""
     for package in needed_packages(tokens):
         if importlib.util.find_spec(package) is None:
             raise MissingPackageError(
                 f"tokens of kind {tokens['kind']} need the package {package}, which is not "
                 f"installed: pip install {package}"
             )
+
+
+def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segment:
+    """A function from a text of any form to its tokens, by the settings `tokens`; white space is none of them.
+
+    Raises MissingPackageError when what it needs is not installed.
+    """
+    refuse_missing_segmenter(tokens)
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
     normal_form = spelt if _is_cut_as_spelt(tokens) else normalized

@@ -16,7 +16,7 @@ from distune.corpora.texts import (
     text_hash,
 )
 
-JOINING = "e\u0301\u0327\u1100\u1161\u11a8\u200b\u00ad\u3000\x00 \u03a3\u00df\u017f\ufb03"
+JOINING = "e\u0301\u0327\u0338\u1100\u1161\u11a8\u200b\u00ad\u3000\x00 \u03a3\u00df\u017f\ufb03\uff0c\uff1e\u2026"
 """Characters that join with those before them, that are left out, or that become several."""
 
 
@@ -54,6 +54,11 @@ def test_keys_made_together_are_those_of_each_text_alone(found: list[str]) -> No
         patch.setattr(texts, "BLOCK_TEXTS", 4)
         assert list(content_keys(found)) == [content_key(text) for text in found]
         assert list(content_fractions(found, 7)) == [content_fraction(text, 7) for text in found]
+
+
+def test_signs_that_are_made_plain_first_become_what_unicode_takes_them_apart_into() -> None:
+    assert {sign: unicodedata.normalize("NFKD", sign) for sign in texts.PLAIN_SIGNS} == texts.PLAIN_SIGNS
+    assert list(content_keys(["真好，是吧？", "好…吗　（是！）"])) == ["真好,是吧?", "好...吗(是!)"]
 
 
 def test_no_character_joins_with_the_sign_between_texts() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from distune.corpora.corpus import load_corpus
@@ -59,9 +61,11 @@ def test_a_search_is_looked_at_without_what_trains_and_searches(searched: Path, 
     assert imported_by(program) & HEAVY == set()
 
 
-def test_a_study_whose_logits_come_in_a_file_is_checked_without_what_trains_and_searches(
-    document: dict[str, Any], write_logits: Callable[..., Path], write_study: Callable[[dict[str, Any]], Path]
-) -> None:
+@pytest.fixture
+def answered(
+    document: dict[str, Any], tmp_path: Path, write_study: Callable[[dict[str, Any]], Path]
+) -> Callable[[str], Path]:
+    """A study whose teacher's logits come in a file with that ending: of JSON with the names of the classes, of Parquet without."""
     corpus = load_corpus(Study(document).config.corpus)
     labels = dict(
         zip(
@@ -70,8 +74,37 @@ def test_a_study_whose_logits_come_in_a_file_is_checked_without_what_trains_and_
             strict=True,
         )
     )
-    logits = [[-4.0, 4.0] if labels.get(text) else [4.0, -4.0] for text in corpus.texts()]
-    study = write_study({**document, "teacher": {"logits": str(write_logits(corpus.texts(), logits))}})
-    program = f"from distune.tuning.cli import main\ntry:\n    main(['check', {str(study)!r}])\nexcept SystemExit as end:\n    assert not end.code"
-    # scipy.special says how likely an order of columns is by chance.
-    assert imported_by(program) & (HEAVY | {"huggingface_hub"}) - {"scipy"} == set()
+    texts = corpus.texts()
+    logits = [[-4.0, 4.0] if labels.get(text) else [4.0, -4.0] for text in texts]
+
+    def write(ending: str) -> Path:
+        file = tmp_path / f"logits{ending}"
+        if ending == ".parquet":
+            pq.write_table(pa.table({"text": texts, "logits": logits}), file)
+        else:
+            rows = [
+                json.dumps({"text": text, "logits": dict(zip(corpus.labels, row, strict=True))})
+                for text, row in zip(texts, logits, strict=True)
+            ]
+            file.write_text("\n".join(rows), encoding="utf-8")
+        return write_study({**document, "teacher": {"logits": str(file)}})
+
+    return write
+
+
+# Of columns without names it is asked how likely another order is, by scipy.special.
+@pytest.mark.parametrize(("ending", "also"), [(".jsonl", set()), (".parquet", {"scipy"})])
+def test_a_study_whose_logits_come_in_a_file_is_checked_without_what_trains_and_searches(
+    answered: Callable[[str], Path], ending: str, also: set[str]
+) -> None:
+    assert imported_by(checking(answered(ending))) & (HEAVY | {"huggingface_hub", "pandas"}) == also
+
+
+def test_a_study_of_many_texts_is_checked_without_the_dictionary_of_its_tokens(answered: Callable[[str], Path]) -> None:
+    of_many = "import distune.tuning.search.reading\ndistune.tuning.search.reading.FIRST_TEXTS = 0\n"
+    assert imported_by(of_many + checking(answered(".jsonl"))) & {"jieba", "rjieba"} == set()
+
+
+def checking(study: Path) -> str:
+    """A program that checks a study."""
+    return f"from distune.tuning.cli import main\ntry:\n    main(['check', {str(study)!r}])\nexcept SystemExit as end:\n    assert not end.code"

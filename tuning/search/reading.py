@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distune.corpora.corpus import Corpus
-from distune.corpora.encoding import segmenter
+from distune.corpora.encoding import refuse_missing_segmenter, segmenter
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import WordPieceConfig, encoder_settings, tokenize
 from distune.models.vectors.config import FileVectorsConfig
@@ -133,8 +133,12 @@ def _assumed_of_settings(
 def _refuse_what_inputs_lack(configs: Sequence[TrialConfig], texts: Sequence[str], first: TeacherPlace) -> None:
     """Raise an error for tokens and word vectors whose packages are not installed, and for tokens without a vocabulary."""
     for one in configs:
-        pieces = pieces_for(one.tokens, first)
-        segmenter(encoder_settings(one.tokens), pieces)
+        pieces, settings = pieces_for(one.tokens, first), encoder_settings(one.tokens)
+        refuse_missing_segmenter(settings)
+        if (
+            "segmenter" not in settings or settings["user_words"]
+        ):  # rjieba alone cannot fail, and reads its dictionary first.
+            segmenter(settings, pieces)
         if len(texts) <= FIRST_TEXTS:
             tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
         refuse_missing_packages(one.vectors)

@@ -79,12 +79,19 @@ def _about_unrelated(
     counts = confusion(answers[known], labels[known], n_classes)
     n, n_right = int(counts.sum()), int(np.trace(counts))
     share = float(counts.sum(axis=1) @ counts.sum(axis=0)) / n**2
-    if n < FEWEST_TEXTS or log_at_least(n_right, n, share) <= math.log(BY_CHANCE):
+    if n < FEWEST_TEXTS or _is_beyond_chance(n_right, n, share):
         return []
     return [
         f"{source}: it is right on {n_right} of {n} texts of dev, where {share * n:.0f} are right by chance: do its rows belong to other texts, "
         "its columns to other labels, or has it learnt nothing?"
     ]
+
+
+def _is_beyond_chance(n_right: int, n: int, share: float) -> bool:
+    """Whether `n_right` of `n` answers are right by chance in at most `BY_CHANCE` of all cases."""
+    # Hoeffding's bound (1963) settles it for nearly every teacher, and the exact probability imports scipy.
+    log_bound = -2 * n * max(0.0, n_right / n - share) ** 2
+    return log_bound <= math.log(BY_CHANCE) or log_at_least(n_right, n, share) <= math.log(BY_CHANCE)
 
 
 def _about_one_set(
