@@ -70,8 +70,10 @@ def _with_words(rows: Rows, settings: AnswerSettings) -> Rows:
     columns = rows.table.columns
     words = {
         name: [cell.decode() if isinstance(cell, bytes) else cell for cell in columns[name]]
-        for name in (settings.text, settings.text_b)
-        if rows.batch is not None and name in columns and any(isinstance(cell, bytes) for cell in columns[name])
+        for name in columns
+        if rows.batch is not None
+        and name in (settings.text, settings.text_b)
+        and any(isinstance(cell, bytes) for cell in columns[name])
     }
     return replace(rows, table=replace(rows.table, columns={**columns, **words})) if words else rows
 
