@@ -68,12 +68,11 @@ def answer_block(predictor: Predictor, plan: Plan, block: Block) -> AnsweredBloc
 def _with_words(rows: Rows, settings: AnswerSettings) -> Rows:
     """The rows with texts that Parquet holds as bytes in the words that were read; other bytes have no words."""
     columns = rows.table.columns
+    names = [name for name in (settings.text, settings.text_b) if name is not None and name in columns]
     words = {
         name: [cell.decode() if isinstance(cell, bytes) else cell for cell in columns[name]]
-        for name in columns
-        if rows.batch is not None
-        and name in (settings.text, settings.text_b)
-        and any(isinstance(cell, bytes) for cell in columns[name])
+        for name in names
+        if rows.batch is not None and any(isinstance(cell, bytes) for cell in columns[name])
     }
     return replace(rows, table=replace(rows.table, columns={**columns, **words})) if words else rows
 

@@ -144,13 +144,25 @@ def _text_column(table: Table) -> str:
     if not table.n_rows:
         raise CorpusError(f"{table.name}: has no rows")
     if not strings:
-        nested = any(isinstance(cell, dict) for cells in table.columns.values() for cell in cells)
-        paths = "; name those within its objects by paths, such as `text: data.text` and `label: meta.label`"
         raise CorpusError(
-            f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}{paths if nested else ''}"
+            f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}{_about_paths(table)}"
         )
     named = [name for name in strings if name.casefold() in TEXT_NAMES | CHINESE_TEXT_NAMES]
     return named[0] if named else max(strings, key=lambda name: strings[name])
+
+
+def _about_paths(table: Table) -> str:
+    """The advice about columns that hold objects, or lists of them as a chat has; empty for others."""
+    if any(isinstance(cell, dict) for cells in table.columns.values() for cell in cells):
+        return "; name those within its objects by paths, such as `text: data.text` and `label: meta.label`"
+    for name in table.columns:
+        if any(isinstance(cell, list) and cell and isinstance(cell[0], dict) for cell in table.column(name)):
+            key = "content" if name == "messages" else "KEY"
+            return (
+                f"; name those within its lists of objects by their place, from 0 on, such as `text: {name}.0.{key}` and `label: {name}.1.{key}`, in a "
+                "study that you write by hand"
+            )
+    return ""
 
 
 def _label_column(table: Table, text: str) -> tuple[str, str]:

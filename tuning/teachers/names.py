@@ -54,7 +54,8 @@ def name_in(content: str, names: Sequence[str]) -> str | None:
     """
     if (found := matched(content, names)) is not None:
         return found
-    value = _json_in(content)
+    fenced = FENCED.fullmatch(content)
+    value = _json_in(fenced[1] if fenced else content)
     if isinstance(value, Mapping):
         by_name = _held(value, names)
         keys = [key for key in value if key.casefold() in LABEL_KEYS] if len(value) > 1 else list(value)
@@ -66,12 +67,18 @@ def name_in(content: str, names: Sequence[str]) -> str | None:
 
 
 def _json_in(content: str) -> Any:
-    """The value that a reply spells as JSON, also in a block of Markdown; None if it is no JSON."""
-    fenced = FENCED.fullmatch(content)
+    """The value that a text spells as JSON, or the text itself, also for an object with one key twice."""
     try:
-        return json.loads(fenced[1] if fenced else content)
+        return json.loads(content, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError):
-        return None
+        return content
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
 
 
 def names_in(content: str, names: Sequence[str]) -> Names | None:
@@ -82,10 +89,7 @@ def names_in(content: str, names: Sequence[str]) -> Names | None:
     """
     fenced = FENCED.fullmatch(content)
     content = fenced[1] if fenced else content
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        value = content
+    value = _json_in(content)
     if isinstance(value, Mapping):
         value = _held(value, names)
     if isinstance(value, list):

@@ -155,7 +155,11 @@ def _scores(choice: Mapping[str, Any], label: str, names: Sequence[str]) -> dict
     found: dict[str, float] = {}
     ambiguous = 0.0
     for one in listed:
-        if not isinstance(one, Mapping) or not isinstance(one.get("logprob"), int | float):
+        if (
+            not isinstance(one, Mapping)
+            or not isinstance(one.get("logprob"), int | float)
+            or math.isnan(one["logprob"])
+        ):
             return None
         begun = _begun(_key(one), names)
         probability = math.exp(min(0.0, one["logprob"]))

@@ -174,13 +174,15 @@ def _of_candidate(candidate: Any) -> Any:
     if not isinstance(candidate, Mapping):
         return candidate
     content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, Mapping) else None
-    calls = [one["functionCall"] for one in parts or () if isinstance(one, Mapping) and "functionCall" in one]
+    given = content.get("parts") if isinstance(content, Mapping) else None
+    parts = given if isinstance(given, list) else []
+    calls = [one["functionCall"] for one in parts if isinstance(one, Mapping) and "functionCall" in one]
     return {"message": {"content": parts, "tool_calls": calls}, "finish_reason": candidate.get("finishReason")}
 
 
 def _ended(choice: Any) -> Any:
     """A choice whose reason of ending is in lower case, as the servers spell it in both."""
-    if not isinstance(choice, Mapping) or not isinstance(choice.get("finish_reason"), str):
+    if not isinstance(choice, Mapping):
         return choice
-    return {**choice, "finish_reason": choice["finish_reason"].lower()}
+    reason = choice.get("finish_reason")
+    return {**choice, "finish_reason": reason.lower() if isinstance(reason, str) else None}

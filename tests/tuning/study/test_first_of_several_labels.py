@@ -125,3 +125,11 @@ def test_labels_that_end_in_a_line_break_are_not_joined_by_it() -> None:
     study = load_study(Path("study.yaml"))
     assert "separator" not in study.document["corpus"]
     assert list(load_corpus(study.config.corpus).labels) == ["0", "1"]
+
+
+def test_a_file_of_chats_is_refused_with_the_paths_that_read_it() -> None:
+    turns = [{"role": "user", "content": "good"}, {"role": "assistant", "content": "1"}]
+    Path("a.jsonl").write_text(f"{json.dumps({'messages': turns})}\n" * 3, encoding="utf-8")
+    said = r"a\.jsonl: has no column of texts; its columns are messages; .* such as `text: messages\.0\.content` and `label: messages\.1\.content`, in a study"
+    with pytest.raises(CorpusError, match=said):
+        write_first_study("a.jsonl", Path("study.yaml"))

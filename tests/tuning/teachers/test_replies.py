@@ -146,6 +146,12 @@ def test_tokens_of_thoughts_that_begin_as_the_answer_does_leave_one_vote() -> No
     assert reply_of(line(reply), LABELS, ()).row == {"label": "positive"}
 
 
+def test_tokens_without_a_number_leave_one_vote() -> None:
+    reply = scored("positive", ("positive", 0.9), ("negative", 0.1))
+    reply["logprobs"]["content"][0]["top_logprobs"][1]["logprob"] = math.nan
+    assert reply_of(line(reply), LABELS, ()).row == {"label": "positive"}
+
+
 def test_tokens_of_an_object_leave_one_vote() -> None:
     reply = line(scored('{"label": "positive"}', ('{"', 0.9), ("positive", 0.1), chosen='{"'))
     assert reply_of(reply, LABELS, ()).row == {"label": "positive"}

@@ -144,3 +144,19 @@ def test_a_line_without_a_name_is_of_no_request() -> None:
     assert name_of({"response": {}}) is None
     assert name_of({"custom_id": 7}) is None
     assert name_of([]) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        of_gemini({"text": "positive"}, finish={"reason": 1}),  # type: ignore[arg-type]
+        of_batch({"choices": [{"message": {"content": "positive"}, "finish_reason": [None]}]}),
+    ],
+)
+def test_an_unknown_reason_of_ending_says_nothing(line: dict[str, Any]) -> None:
+    assert reply_of(line, LABELS, ()).row == {"label": "positive"}
+
+
+def test_parts_of_another_form_are_no_words() -> None:
+    line = {"key": "x", "response": {"candidates": [{"content": {"parts": True}, "finishReason": "STOP"}]}}
+    assert reply_of(line, LABELS, ()).why == "an empty reply"
