@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from tests.making.corpora import write
 
 
