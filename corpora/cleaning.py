@@ -11,8 +11,8 @@ from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.columns import NUMBER, label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import Row
 from distune.corpora.labelling import ONE_LABEL, Labelling
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError, content_key, content_keys, text_hash
 
 AROUND = "\"'`*_.。,，:：;；“”‘’「」『』"

@@ -15,10 +15,11 @@ from distune.corpora.cleaning import deduplicated, label_names
 from distune.corpora.collecting import without_collecting
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.corpus_facts import CorpusFacts
-from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
+from distune.corpora.files import REVIEWS, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
 from distune.corpora.labelling import labelling_of, n_texts_of
 from distune.corpora.pairs import about_sides
+from distune.corpora.rows import Row
 from distune.corpora.split import Split, labelled_fingerprint, lacking_classes, other_shares, texts_fingerprint
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Collection, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import Field
 
@@ -18,12 +18,13 @@ from distune.corpora.decoding import decode, decompress
 from distune.corpora.headers import check_first_row
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
-from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
+from distune.corpora.label_sets import Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
 from distune.corpora.markers import about_completions, doubtful_labels, lone_labels, refuse_other_texts
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
+from distune.corpora.rows import Label, LabelSet, Row
 from distune.corpora.sources import read_source
 from distune.corpora.split_column import about_split_column
 from distune.corpora.table_config import LabelName, TableConfig
@@ -33,17 +34,6 @@ from distune.corpora.text_doubts import doubts_about
 from distune.corpora.texts import CorpusError, has_content, normalise
 
 REVIEWS = "reviews"
-
-
-Label = str | LabelSet
-"""The label of a text, or its labels if it may have several."""
-
-
-class Row(NamedTuple):
-    """One text in its normal form, with its label, or None if it has none."""
-
-    text: str
-    label: Label | None
 
 
 class FileConfig(LabelCellsConfig, TableConfig, frozen=True):

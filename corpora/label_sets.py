@@ -17,18 +17,9 @@ from distune.corpora.label_truths import Truths, notes_of_truths, renamed, truth
 from distune.corpora.markers import doubtful_labels, refuse_objects
 from distune.corpora.one_spelling import in_one_spelling
 from distune.corpora.row_names import RowNames
+from distune.corpora.rows import LabelSet
 from distune.corpora.structured_cells import is_list, structured_cells
 from distune.corpora.texts import CorpusError, normalise
-
-
-class LabelSet(NamedTuple):
-    """The labels that a text has, sorted, and those of which it is unknown whether it has them. It has no other label."""
-
-    has: tuple[str, ...]
-    unknown: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return ", ".join(self.has) or "no label"
 
 
 class Spellings(NamedTuple):
@@ -155,11 +146,6 @@ def refuse_rows_of_one_label(rows: Sequence[tuple[str, LabelSet]], file: str) ->
             f"{file}: no row has several labels, and {n_of(len(others), 'text has', 'texts have')} several rows with different ones, such as "
             f"{min(others)[:30]!r}: put all labels of a text into one row, or set multi_label: false if a text has one"
         )
-
-
-def sort_key(one: LabelSet) -> tuple[Any, ...]:
-    """Sorts sets of labels by their labels."""
-    return tuple(map(label_sort_key, one.has)), tuple(map(label_sort_key, one.unknown))
 
 
 def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:

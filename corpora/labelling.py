@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
-from distune.corpora.files import Label, Row
-from distune.corpora.label_sets import LabelSet, sort_key
+from distune.corpora.rows import Label, LabelSet, Row, sort_key
 from distune.corpora.stratified import stratified
 from distune.corpora.texts import CorpusError, content_fractions
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.labelling import by_content, labelling_of
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError, content_keys, text_hash
 
 

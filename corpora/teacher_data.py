@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus import Corpus
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.labelling import Labelling, labelling_of
+from distune.corpora.rows import Row
 from distune.corpora.split import Split
 from distune.corpora.texts import CorpusError, content_key
 

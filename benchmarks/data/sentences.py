@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from distune.corpora.files import Row
+from distune.corpora.rows import Row
 from distune.corpora.texts import content_fraction
 
 

@@ -20,8 +20,8 @@ from benchmarks.data.near_pairs import near_pairs
 from benchmarks.data.sentences import split_by_sentence
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import Row
 from distune.corpora.logits_file import read_logits_file
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 CHOICE = "annotations.0.result.0.value.choices.0"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 ROWS = [("text", "label"), ("good, cheap", "pos"), ("it's fine", "pos"), ("poor", "neg")]

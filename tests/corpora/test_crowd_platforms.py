@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.label_columns import annotation_states, label_columns
+from distune.corpora.rows import Row
 from distune.corpora.table_config import config_of
 from distune.corpora.table_file import read_table
 from distune.corpora.texts import CorpusError

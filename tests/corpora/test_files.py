@@ -8,7 +8,8 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from distune.corpora.files import FileConfig, Row, read_lines, read_reviews, read_rows
+from distune.corpora.files import FileConfig, read_lines, read_reviews, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 from tests.making.corpora import write
 

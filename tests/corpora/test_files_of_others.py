@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError, content_key, normalise
 from tests.making.foreign_writers import LABELS, PIECES, WRITERS, Texts
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from distune.corpora.files import FileConfig, read_rows
-from distune.corpora.label_sets import LabelSet
+from distune.corpora.rows import LabelSet
 from distune.corpora.texts import CorpusError
 
 

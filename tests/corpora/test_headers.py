@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 COLUMNS = ("label", "text")

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from distune.corpora import hub_dataset
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.logits_file import read_logits_file
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 NAME, COMMIT = "hf://datasets/owner/name", "0123abcd" * 5

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, read_rows
-from distune.corpora.label_sets import LabelSet
+from distune.corpora.rows import LabelSet
 from distune.corpora.split import labelled_fingerprint
 from distune.corpora.teacher_data import TeacherDataConfig, load_teacher_data
 from distune.corpora.texts import CorpusError

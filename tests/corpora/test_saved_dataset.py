@@ -8,7 +8,8 @@ import pytest
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 from tests.making.saved_datasets import save, save_dict
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.rows import Row
 from distune.corpora.texts import CorpusError
 
 

@@ -10,9 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distune.corpora.files import Row
-from distune.corpora.label_sets import LabelSet
 from distune.corpora.labelling import is_labelled, n_texts_of, unlabelled
+from distune.corpora.rows import LabelSet, Row
 from distune.losses.config import LossConfig
 from distune.losses.objective import build_objective
 from distune.models.decision import AnyDecision, decision_of, same_answers
