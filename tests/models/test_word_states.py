@@ -66,7 +66,7 @@ def test_a_word_alone_has_the_mean_of_its_pieces_without_special_tokens(
     found = states_alone(teacher, words, layer)
     assert found.shape == (3, WIDTH)
     assert np.std(expected, axis=0).mean() > 0.1
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_word_in_context_has_the_mean_over_the_pieces_of_its_occurrences(folder: Path, teacher: Teacher) -> None:
@@ -85,8 +85,8 @@ def test_a_word_in_context_has_the_mean_over_the_pieces_of_its_occurrences(folde
         return np.asarray(states_by_hand(folder, text, -1)[counted].mean(axis=0))
 
     of_good = [occurrence(texts[0], 0, 1), occurrence(texts[0], 4, 5), occurrence(texts[1], 3, 4)]
-    np.testing.assert_allclose(found[0], np.mean(of_good, axis=0), atol=1e-5)
-    np.testing.assert_allclose(found[1], occurrence(texts[1], 0, 3), atol=1e-5)
+    np.testing.assert_allclose(found[0], np.mean(of_good, axis=0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[1], occurrence(texts[1], 0, 3), rtol=1e-5, atol=1e-5)
     assert np.isnan(found[2]).all()
 
 
@@ -96,8 +96,8 @@ def test_places_are_counted_by_hand_for_a_tokenizer_of_characters(tmp_path: Path
     assert pieces_of(folder, text) == ["[CLS]", "酒", "店", "很", "好", "[SEP]"]
     states = states_by_hand(folder, text, -1)
     found = mean_states(load_teacher(folder, POSITIONS), [text, "好"], [[(0, 0, 2), (1, 5, 6)], []], 2)
-    np.testing.assert_allclose(found[0], (states[1] + states[2]) / 2, atol=1e-5)
-    np.testing.assert_allclose(found[1], states[4], atol=1e-5)
+    np.testing.assert_allclose(found[0], (states[1] + states[2]) / 2, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[1], states[4], rtol=1e-5, atol=1e-5)
 
 
 HARD = ["Café NAÏVE, ＡＢＣ１２！", "T恤很好ｱｲｳ，这本书\u200b真好", "👍🏽好 ½ ﬁne ß", "हिन्दी में", "don’t  stop\t好"]
@@ -178,7 +178,7 @@ def test_a_word_that_the_tokenizer_drops_has_no_state(tmp_path: Path) -> None:
 def test_the_pretrained_encoder_has_the_states_of_the_checkpoint(tmp_path: Path) -> None:
     folder = save_family("bert", tmp_path / "bert")
     found = states_alone(load_pretrained(str(folder), POSITIONS), ["好"])
-    np.testing.assert_allclose(found[0], states_by_hand(folder, "好", -1)[1], atol=1e-5)
+    np.testing.assert_allclose(found[0], states_by_hand(folder, "好", -1)[1], rtol=1e-5, atol=1e-5)
 
 
 def test_what_an_encoder_does_not_have_is_refused_by_its_settings(folder: Path) -> None:
