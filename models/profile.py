@@ -6,7 +6,7 @@ A checkpoint folder has the profile of dev, so that later texts can be compared 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,11 @@ class Profile:
         pairs = {name: (one, getattr(other, name)) for name, one in vars(self).items() if name != "n_texts"}
         sums = {name: tuple(map(sum, zip(*both, strict=True))) for name, both in pairs.items()}
         return Profile(n_texts=self.n_texts + other.n_texts, **sums)
+
+    def known_or_not(self) -> Profile:
+        """The profile of the same texts where a token is known in all of a text or in none, which is all that an answer says."""
+        n_without = self.unknown[-1]
+        return replace(self, unknown=(self.n_texts - n_without, *[0] * (BINS - 2), n_without))
 
 
 def profile_of(answered: Answered) -> Profile:

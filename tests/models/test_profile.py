@@ -51,6 +51,13 @@ def test_the_profile_of_two_parts_is_the_sum() -> None:
     assert one + other == expected
 
 
+def test_a_profile_of_what_answers_say_has_no_share_between_none_and_all() -> None:
+    probabilities = np.array([[0.9, 0.1]] * 4)
+    profile = profile_of(Answered(np.zeros(4, np.int64), probabilities, np.array([0.0, 0.3, 0.99, 1.0])))
+    assert profile.known_or_not().unknown == bins(_0=3, _100=1)
+    assert profile.known_or_not().labels == profile.labels
+
+
 @pytest.mark.parametrize(("text", "share"), [("好书", 0.0), ("好x", 0.5), ("xyz", 1.0), ("", 1.0), ("好x书y", 0.5)])
 def test_the_share_of_unknown_tokens_is_that_of_the_text(text: str, share: float, folder: Path) -> None:
     predictor = Predictor(folder, load_encoder(folder))

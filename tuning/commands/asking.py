@@ -31,7 +31,7 @@ def predict(options: argparse.Namespace) -> None:
             raise CheckpointError(f"--{flag.replace('_', '-')} is for tables: name by --out where the answers go")
     if len(options.texts) > 1:
         raise CheckpointError("several files are answered as tables: name by --out where the answers go")
-    predict(options.folder, Path(options.texts[0]) if options.texts else None, options.abstain_below)
+    predict(options.folder, options.texts[0] if options.texts else None, options.abstain_below)
 
 
 def _predict_table(options: argparse.Namespace) -> None:

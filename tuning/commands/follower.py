@@ -66,8 +66,8 @@ class Follower:
 
     def _begin(self) -> subprocess.Popen[str]:
         asked = json.dumps({**self._asked, "known": self._known, "scratch": self._scratch.name})
-        program = [sys.executable, "-m", "distune.tuning.tracking.following", asked]
-        # A session of its own: Ctrl-C in the terminal is for the server.
+        program = [sys.executable, "-P", "-m", "distune.tuning.tracking.following", asked]
+        # -P: modules of the folder that it runs in are none of ours. A session of its own: Ctrl-C in the terminal is for the server.
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
         return subprocess.Popen(program, start_new_session=True, **pipes)  # noqa: S603
 

@@ -125,8 +125,10 @@ def _binned(now: Sequence[int], before: Sequence[int], from_above: bool) -> Foun
 
     n_texts = np.array([sum(now), sum(before)], dtype=np.float64)
     below = np.cumsum([now, before], axis=1)[:, :-1] / n_texts[:, None]
-    most = int(np.abs(below[0] - below[1]).argmax())
-    difference = float(np.abs(below[0] - below[1]).max())
+    gaps = np.abs(below[0] - below[1])
+    # Of equal ones that which says most: the smallest value to be below, the largest to reach.
+    most = len(gaps) - 1 - int(gaps[::-1].argmax()) if from_above else int(gaps.argmax())
+    difference = float(gaps.max())
     effective = float(n_texts.prod() / n_texts.sum())
     shares = 1 - below[:, most] if from_above else below[:, most]
     at = f"{(most + 1) / (BINS - 1):.2f}"

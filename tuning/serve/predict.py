@@ -26,23 +26,25 @@ TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".x
 BARE_RETURN = re.compile(rb"\r[^\n]")
 
 
-def predict(folder: Path, texts: Path | None, abstain_below: float | None = None) -> None:
+def predict(folder: Path, texts: str | None, abstain_below: float | None = None) -> None:
     """Answer the lines of a file, or of stdin, by a checkpoint folder on stdout. With `abstain_below` each answer says
     whether it `abstained`."""
     check_folder(folder)
-    if texts is not None and (ending := ending_of_texts(texts)) in TABLES and texts.is_file():
+    if texts is not None and (ending := ending_of_texts(Path(texts))) in TABLES and Path(texts).is_file():
         raise CheckpointError(
             f"{texts}: predict answers one text a line, but {ending} is a table; answer its rows by --out FILE, such as --out answers{ending}"
         )
     with open_source(texts) as source, _watched(source) as after:
         predictor = Predictor(folder, load_encoder(folder))
-        lines = lines_in(source, str(texts or "stdin"), predictor.is_of_pairs)
+        lines = lines_in(source, texts or "stdin", predictor.is_of_pairs)
         answer_lines(predictor, lines, sys.stdout.buffer, after, abstain_below)
 
 
-def open_source(texts: Path | None) -> BufferedReader[Any]:
-    """A file, or stdin for None, whose lines are read as they come. Raises CheckpointError for no file."""
-    if texts is not None and not texts.is_file():
+def open_source(texts: str | None) -> BufferedReader[Any]:
+    """A file of this machine, or stdin for None, whose lines are read as they come. Raises CheckpointError for no file."""
+    if texts is not None and "://" in texts:
+        raise CheckpointError(f"{texts}: lines are read from files of this machine; tables may be anywhere")
+    if texts is not None and not Path(texts).is_file():
         raise CheckpointError(f"no such file: {texts}")
     return BufferedReader(FileIO(texts or 0, closefd=texts is not None), BLOCK_BYTES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -133,6 +134,8 @@ class Followed:
                 predictor = await asyncio.to_thread(ready_predictor, offer.folder, self._threads)
                 self._serving.swap(predictor, offer.version)
             except Exception as error:  # noqa: BLE001  # Whatever is wrong with it, the present one goes on.
+                if not hasattr(error, "exit_code"):  # No damage that we know: the log has where it came from.
+                    traceback.print_exception(error)
                 self._fault(f"{name} version {offer.version} cannot be served: {error}")
                 shutil.rmtree(offer.folder, ignore_errors=True)
                 continue

@@ -13,7 +13,7 @@ from distune.models.predictor import Predictor
 from distune.models.profile import DEV_PROFILE, Profile, read_profile
 from distune.tuning.serve.movement import Movement, least_seen, movements
 from distune.tuning.serve.table_input import InputSettings
-from distune.tuning.serve.watched import profile_of_answers, profile_of_texts
+from distune.tuning.serve.watched import profile_of_answers, profile_of_texts, refuse_unused
 
 LEAST_PRINTED = 1e-6
 MOVED = 3
@@ -43,7 +43,10 @@ def watch(folder: Path, settings: WatchSettings) -> bool:
     check_folder(folder)
     predictor = Predictor(folder, load_encoder(folder))
     profile = profile_of_answers if settings.are_answers else profile_of_texts
+    refuse_unused(settings.now, settings.before, settings.are_answers)
     before = _dev(folder, predictor) if settings.before is None else profile(predictor, settings.before)
+    if settings.are_answers:
+        before = before.known_or_not()
     now = profile(predictor, settings.now)
     found = movements(now, before, predictor.labels, predictor.is_multi_label, settings.least, settings.false_alarms)
     for line in _lines(found, now, before, settings):

@@ -8,6 +8,7 @@ import json
 import operator
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,32 @@ from distune.tuning.serve.table_input import InputSettings, open_files, text_col
 ANSWERS_AT_ONCE = 1024
 
 
+def refuse_unused(now: InputSettings, before: InputSettings | None, are_answers: bool) -> None:
+    """Raise CheckpointError for settings of tables if no file is one: then a file is taken for another kind."""
+    is_table = not are_answers and any(not _are_lines(path) for one in (now, before) if one for path in one.paths)
+    given = [field.name for field in fields(now) if field.name != "paths" and getattr(now, field.name) != field.default]
+    if given and not is_table:
+        raise CheckpointError(f"--{given[0].replace('_', '-')} is for tables, and no file is one")
+
+
+def _are_lines(path: str) -> bool:
+    """Whether a file has a text a line: one of this machine without the ending of a table."""
+    return "://" not in path and Path(path).is_file() and ending_of_texts(Path(path)) not in TABLES
+
+
 def profile_of_texts(predictor: Predictor, source: InputSettings) -> Profile:
     """The profile of the answers to the texts of files: the rows of tables, or lines. No file is stdin.
 
     Raises CheckpointError, CorpusError and TextError for what cannot be read rightly, and for no text at all.
     """
-    paths = [Path(path) for path in source.paths]
-    are_lines = [path.is_file() and ending_of_texts(path) not in TABLES for path in paths]
+    are_lines = list(map(_are_lines, source.paths))
     if not all(are_lines):
         if any(are_lines):
-            line_file, table = paths[are_lines.index(True)], paths[are_lines.index(False)]
+            line_file, table = source.paths[are_lines.index(True)], source.paths[are_lines.index(False)]
             raise CheckpointError(f"{line_file} is a text a line, but {table} is a table; watch each by itself")
         parts = _of_tables(predictor, source)
     else:
-        sources: Sequence[Path | None] = paths or [None]
+        sources: Sequence[str | None] = source.paths or [None]
         parts = (part for path in sources for part in _of_lines(predictor, path))
     return _sum(parts, source)
 
@@ -61,9 +74,9 @@ def _sum(parts: Iterable[Profile], source: InputSettings) -> Profile:
     return functools.reduce(operator.add, found)
 
 
-def _of_lines(predictor: Predictor, path: Path | None) -> Iterator[Profile]:
+def _of_lines(predictor: Predictor, path: str | None) -> Iterator[Profile]:
     with open_source(path) as source:
-        lines = lines_in(source, str(path or "stdin"), predictor.is_of_pairs)
+        lines = lines_in(source, path or "stdin", predictor.is_of_pairs)
         for texts, fault in texts_as_they_come(lines, predictor.is_of_pairs):
             yield profile_of(predictor.answered(texts))
             if fault is not None:
@@ -91,7 +104,7 @@ def _of_tables(predictor: Predictor, source: InputSettings) -> Iterator[Profile]
 
 def _of_answers(predictor: Predictor, path: str | None) -> Iterator[Profile]:
     name = path or "stdin"
-    with open_source(None if path is None else Path(path)) as source:
+    with open_source(path) as source:
         numbered = ((n, line) for n, line in enumerate(_lines(Utf8(source, name)), 1) if line.strip())
         while some := list(itertools.islice(numbered, ANSWERS_AT_ONCE)):
             rows = [_answer(predictor, line, f"{name}, line {n}") for n, line in some]
@@ -128,7 +141,8 @@ def _answer(predictor: Predictor, line: bytes, where: str) -> tuple[Any, list[fl
             f"{where} is an answer of another student: this one has the labels {', '.join(labels):.200}"
         )
     row = [probabilities[label] for label in labels]
-    if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in row) or not isinstance(is_known, bool):
+    are_numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1 for one in row)
+    if not are_numbers or not isinstance(is_known, bool):
         raise CheckpointError(f"{where}: probabilities must be numbers from 0 to 1, and has_known_token true or false")
     answered = [int(label in given) for label in labels] if predictor.is_multi_label else labels.index(given)
     return answered, row, float(not is_known)

@@ -84,7 +84,7 @@ def test_a_file_is_answered_in_whatever_it_is_packed_and_encoded(folder: Path, t
 def test_a_packed_table_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a.CSV.gz").write_bytes(gzip.compress(b"text\na\n"))
     with pytest.raises(CheckpointError, match=r"predict answers one text a line, but \.csv is a table"):
-        predict(folder, tmp_path / "a.CSV.gz")
+        predict(folder, str(tmp_path / "a.CSV.gz"))
 
 
 def test_lines_that_end_in_carriage_returns_alone_are_refused_from_a_pipe_too(folder: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_lines_of_json_are_answered_and_said_to_be_objects(
     said = {}
     for name, content in {"a.txt": '{"text": "good"}\n{"text": "bad"}\n', "b.txt": '{"text": "good"}\n{bad}\n'}.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
-        predict(folder, tmp_path / name)
+        predict(folder, str(tmp_path / name))
         out, err = capsysbinary.readouterr()
         assert out.count(b"\n") == 2
         said[name] = err.decode()

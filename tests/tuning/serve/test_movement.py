@@ -59,7 +59,7 @@ def test_confidence_says_where_the_shares_differ_most() -> None:
 
 def test_unknown_tokens_are_counted_from_a_share_on() -> None:
     found = by_measure(profile((60, 40), 100, unknown=50), profile((60, 40), 100, unknown=10))["unknown tokens"]
-    assert (found.at, found.has_moved) == ("0.01", True)
+    assert (found.at, found.has_moved) == ("0.50", True)
     assert (found.now, found.before) == (pytest.approx(0.5), pytest.approx(0.1))
 
 

@@ -17,7 +17,7 @@ from distune.tuning.cli import main
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of, save_student
 
-USUAL = ["好书", "书好", "好", "差书"] * 100
+USUAL = ["好书", "书好", "好", "差书x"] * 100
 OTHERS = ["xyz", "好abc"] * 100
 Watch = Callable[..., tuple[int, list[str], dict[str, Any], str]]
 
@@ -67,7 +67,7 @@ def test_texts_of_another_kind_have_moved_and_end_with_3(folder: Path, tmp_path:
     assert code == 3
     assert "unknown tokens" in found["moved"]
     assert (
-        "  unknown tokens: moved, a difference of 1.000 (p < 1e-06): 100.0% of the texts have a share of 0.01 or more, and 0.0% of dev's"
+        "  unknown tokens: moved, a difference of 1.000 (p < 1e-06): 100.0% of the texts have a share of 0.75 or more, and 0.0% of dev's"
         in lines
     )
     assert lines[-1].startswith("moved: ")
@@ -107,6 +107,34 @@ def test_answers_that_were_kept_are_watched_without_their_texts(
     assert found["measures"]["unknown tokens"]["now"] == 0.5
 
 
+def test_answers_that_are_as_those_to_dev_have_not_moved_though_they_do_not_say_how_much_is_unknown(
+    folder: Path, tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", str(folder), str(lines_of(tmp_path / "texts.txt", USUAL))])
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text(capsys.readouterr().out, encoding="utf-8")
+    code, _, found, _ = watch(folder, answers, "--answers")
+    assert (code, found["moved"]) == (0, [])
+    # A quarter of the texts of dev have an unknown token, and none has no other.
+    assert found["measures"]["unknown tokens"]["difference"] == 0
+
+
+@pytest.mark.parametrize("flags", [["--text", "body"], ["--columns", "a,b"], ["--encoding", "gbk"]])
+def test_settings_of_tables_are_refused_where_no_file_is_a_table(
+    folder: Path, flags: list[str], tmp_path: Path, watch: Watch
+) -> None:
+    code, _, _, error = watch(folder, lines_of(tmp_path / "day.txt", USUAL), *flags)
+    assert code == 2
+    assert f"{flags[0]} is for tables, and no file is one" in error
+
+
+def test_lines_are_not_read_from_a_uri_which_keeps_its_slashes(folder: Path, watch: Watch) -> None:
+    code, _, _, error = watch(folder, "s3://bucket/answers.jsonl", "--answers")
+    assert code == 2
+    assert "s3://bucket/answers.jsonl: lines are read from files of this machine" in error
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -116,6 +144,10 @@ def test_answers_that_were_kept_are_watched_without_their_texts(
         (
             '{"label": "neg", "probabilities": {"neg": 1, "pos": 0}, "has_known_token": true}',
             "line 1 is an answer of another student: this one has the labels bad, good",
+        ),
+        (
+            '{"label": "bad", "probabilities": {"bad": true, "good": 0}, "has_known_token": true}',
+            "line 1: probabilities must be numbers from 0 to 1",
         ),
         (
             '{"label": "bad", "probabilities": {"bad": 2, "good": 0}, "has_known_token": true}',
